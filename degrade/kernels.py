@@ -1,0 +1,205 @@
+"""Batched primitives that operators share. All are pure, differentiable and per-image.
+
+Lengths are in pixels, pictures (B, C, H, W) float32. Geometry that should look the same at any
+resolution is expressed in shares of the short side (see :func:`short_side`, :func:`grid`).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+
+from degrade.params import PerImage, col
+from degrade.rng import normal
+
+# ---------------------------------------------------------------------------------------- light
+
+# kornia.color has the same pair; these are about five times as fast on a CPU, where exp and log
+# are vectorised and pow and where are not, and they sit on the path of every optical operator.
+# In-place steps touch temporaries only; the last ones are not, as autograd keeps their inputs.
+_KNEE_SRGB, _KNEE_LINEAR, _SLOPE = 0.04045, 0.0031308, 12.92
+
+
+def to_linear(x: torch.Tensor) -> torch.Tensor:
+    """sRGB in [0, 1] to linear light in [0, 1] (IEC 61966-2-1)."""
+    above = x.clamp(min=_KNEE_SRGB).add_(0.055).log_().mul_(2.4).exp_()
+    below = x.clamp(max=_KNEE_SRGB).sub_(_KNEE_SRGB).mul_(1.0 / _SLOPE)
+    return torch.add(below, above, alpha=1.055**-2.4)
+
+
+def to_srgb(y: torch.Tensor) -> torch.Tensor:
+    """Linear light, clipped to [0, 1] as a sensor clips, to sRGB in [0, 1]."""
+    above = y.clamp(_KNEE_LINEAR, 1.0).log_().mul_(1.0 / 2.4).exp_()
+    below = y.clamp(0.0, _KNEE_LINEAR).mul_(_SLOPE).sub_(_SLOPE * _KNEE_LINEAR + 0.055)
+    return torch.add(below, above, alpha=1.055)
+
+
+def luma(x: torch.Tensor) -> torch.Tensor:
+    """(B, 3, H, W) -> (B, 1, H, W): ITU-R BT.601 luma of gamma-coded RGB."""
+    return 0.299 * x[:, 0:1] + 0.587 * x[:, 1:2] + 0.114 * x[:, 2:3]
+
+
+# ------------------------------------------------------------------------------------- geometry
+
+
+def short_side(x: torch.Tensor) -> int:
+    """min(H, W) in pixels."""
+    return min(x.shape[-2:])
+
+
+def grid(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pixel centres in shares of the short side, origin in the middle: u (1, W), v (H, 1)."""
+    height, width = x.shape[-2:]
+    side = short_side(x)
+    u = (torch.arange(width, device=x.device, dtype=torch.float32) + 0.5 - width / 2) / side
+    v = (torch.arange(height, device=x.device, dtype=torch.float32) + 0.5 - height / 2) / side
+    return u[None, :], v[:, None]
+
+
+def warp(x: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> torch.Tensor:
+    """Sample ``x`` at (column + dx, row + dy), bilinear, edges repeated.
+
+    Args:
+        x: (B, C, H, W).
+        dx: (B, H, W) displacement to the right in pixels.
+        dy: (B, H, W) displacement downwards in pixels.
+    """
+    height, width = x.shape[-2:]
+    columns = torch.arange(width, device=x.device, dtype=torch.float32) + 0.5
+    rows = torch.arange(height, device=x.device, dtype=torch.float32)[:, None] + 0.5
+    where = torch.stack(((columns + dx) * (2 / width) - 1, (rows + dy) * (2 / height) - 1), -1)
+    # Channels last: half the time of grid_sample's planar path on a CPU.
+    source = x.contiguous(memory_format=torch.channels_last)
+    return F.grid_sample(
+        source, where, mode="bilinear", padding_mode="border", align_corners=False
+    ).contiguous()
+
+
+# ----------------------------------------------------------------------------------------- blur
+
+
+def _mirror(x: torch.Tensor, pad: int) -> torch.Tensor:
+    """Pad all sides by reflection; where a side is too short to reflect, by repeating the edge."""
+    height, width = x.shape[-2:]
+    for lengths, size in (((pad, pad, 0, 0), width), ((0, 0, pad, pad), height)):
+        x = F.pad(x, lengths, mode="reflect" if pad < size else "replicate")
+    return x
+
+
+@lru_cache(maxsize=512)
+def _fast_length(length: int) -> int:
+    """The next even length whose only prime factors are 2, 3 and 5: FFTs of others are slow."""
+    candidate = length + length % 2
+    while True:
+        rest = candidate
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return candidate
+        candidate += 2
+
+
+def convolve(x: torch.Tensor, psf: torch.Tensor) -> torch.Tensor:
+    """Convolve each picture with its own point spread function, edges mirrored.
+
+    Args:
+        x: (B, C, H, W).
+        psf: (B, 1 or C, K, K), K odd, any sum; centred.
+    """
+    pad = psf.shape[-1] // 2
+    rows, columns = (_fast_length(n + 2 * pad) for n in x.shape[-2:])
+    # The psf sits in the corner, so the result is delayed by ``pad``, and by the border again.
+    spectrum = torch.fft.rfft2(_mirror(x, pad), s=(rows, columns))
+    spectrum = spectrum * torch.fft.rfft2(psf, s=(rows, columns))
+    blurred = torch.fft.irfft2(spectrum, s=(rows, columns))
+    return blurred[..., 2 * pad : 2 * pad + x.shape[-2], 2 * pad : 2 * pad + x.shape[-1]]
+
+
+def gaussian_blur(x: torch.Tensor, sigma: PerImage) -> torch.Tensor:
+    """Gaussian blur with a standard deviation in pixels per image, any size, edges mirrored."""
+    pad = int(math.ceil(3.0 * float(sigma.max())))
+    height, width = (n + 2 * pad for n in x.shape[-2:])
+    rows, columns = _fast_length(height), _fast_length(width)
+    fy = torch.fft.fftfreq(rows, device=x.device)
+    fx = torch.fft.rfftfreq(columns, device=x.device)
+    decay = -2.0 * math.pi**2 * sigma.square()
+    # exp(-2 pi^2 sigma^2 f^2), the transfer function, is separable: two vectors, not a plane.
+    across = torch.exp(decay[:, None] * fx.square())[:, None, None, :]
+    down = torch.exp(decay[:, None] * fy.square())[:, None, :, None]
+    spectrum = torch.fft.rfft2(_mirror(x, pad), s=(rows, columns)) * across * down
+    blurred = torch.fft.irfft2(spectrum, s=(rows, columns))
+    return blurred[..., pad : pad + x.shape[-2], pad : pad + x.shape[-1]]
+
+
+def psf_grid(radius: float, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Offsets (1, K), (K, 1) in pixels of a K x K kernel, K odd, that holds ``radius``."""
+    half = int(math.ceil(radius)) + 1
+    offsets = torch.arange(-half, half + 1, dtype=torch.float32, device=device)
+    return offsets[None, :], offsets[:, None]
+
+
+def normalised(psf: torch.Tensor) -> torch.Tensor:
+    """(B, K, K) non-negative weights -> (B, 1, K, K) that sum to 1: blur keeps the light."""
+    return (psf / psf.sum(dim=(-2, -1), keepdim=True))[:, None]
+
+
+# --------------------------------------------------------------------------------------- fields
+
+
+@lru_cache(maxsize=64)
+def _spline_basis(pixels: int, step: float, device: torch.device) -> torch.Tensor:
+    """(pixels, knots) cubic B-spline weights of knots ``step`` pixels apart; rows sum to 1."""
+    knots = int(math.ceil(pixels / step)) + 3
+    position = (torch.arange(pixels, dtype=torch.float32, device=device) + 0.5) / step + 1.0
+    distance = (position[:, None] - torch.arange(knots, dtype=torch.float32, device=device)).abs()
+    near = 2.0 / 3.0 - distance.square() * (1.0 - distance / 2.0)
+    far = (2.0 - distance).clamp(min=0.0).pow(3) / 6.0
+    return torch.where(distance < 1.0, near, far)
+
+
+def smooth_noise(
+    seed: torch.Tensor, x: torch.Tensor, cell: float, channels: int = 1, stream: int = 0
+) -> torch.Tensor:
+    """A smooth random field of roughly unit variance, the same landscape at any resolution.
+
+    Args:
+        seed: (B,) seeds.
+        x: The batch whose (H, W) the field covers.
+        cell: Correlation length as a share of the short side.
+        channels: Number of independent fields per picture.
+        stream: As in :func:`degrade.rng.bits`.
+
+    Returns:
+        (B, channels, H, W) float32.
+    """
+    height, width = x.shape[-2:]
+    step = cell * short_side(x)
+    down = _spline_basis(height, step, x.device)
+    across = _spline_basis(width, step, x.device)
+    # Knots are seeded on a square of fixed size, so that a resize by half a pixel more or less
+    # cannot renumber them and change the landscape.
+    edge = 1 << (max(down.shape[1], across.shape[1]) - 1).bit_length()
+    lattice = normal(seed, (len(seed), channels, edge, edge), stream)
+    lattice = lattice[..., : down.shape[1], : across.shape[1]]
+    # 2.1 undoes the variance that the spline averages away (0.479 per axis).
+    return down @ lattice @ across.T * 2.1
+
+
+__all__ = [
+    "col",
+    "convolve",
+    "gaussian_blur",
+    "grid",
+    "luma",
+    "normalised",
+    "psf_grid",
+    "short_side",
+    "smooth_noise",
+    "to_linear",
+    "to_srgb",
+    "warp",
+]

@@ -1,0 +1,37 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+from PIL import Image
+
+PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
+
+settings.register_profile("degrade", deadline=None, derandomize=True, max_examples=25)
+settings.load_profile("degrade")
+torch.set_num_threads(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden")
+
+
+def load_photo(name: str, short_side: int) -> torch.Tensor:
+    """An example photograph as (3, H, W) float32 in [0, 1]."""
+    with Image.open(PHOTOS / f"{name}.jpg") as image:
+        k = short_side / min(image.size)
+        size = (round(image.width * k), round(image.height * k))
+        pixels = np.asarray(image.resize(size, Image.Resampling.LANCZOS), dtype=np.float32)
+    return torch.from_numpy(pixels / 255.0).permute(2, 0, 1).contiguous()
+
+
+@pytest.fixture(scope="session")
+def photos() -> torch.Tensor:
+    """Three different photographs as a (3, 3, 96, 120) batch."""
+    crops = [load_photo(name, 96)[:, :96, :120] for name in ("coffee", "cat", "house")]
+    return torch.stack(crops)

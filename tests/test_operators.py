@@ -1,0 +1,213 @@
+"""What every operator promises. All tests run over the registry: a new operator is covered as is."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+from skimage.metrics import structural_similarity
+
+from degrade import ops
+from degrade.errors import UserError
+from degrade.params import Severity
+from degrade.schema import Applied
+from tests.conftest import load_photo
+
+every_operator = pytest.mark.parametrize("name", ops.names())
+GREY_LEVEL = 1.0 / 255.0
+
+
+def differs(a: torch.Tensor, b: torch.Tensor) -> float:
+    """Largest difference in grey levels."""
+    return float((a - b).abs().max()) / GREY_LEVEL
+
+
+@every_operator
+def test_keeps_shape_type_and_range(name: str, photos: torch.Tensor) -> None:
+    y, records = ops.get(name)(photos, [0.3, 0.7, 1.0], ["a", "b", "c"])
+    assert y.shape == photos.shape
+    assert y.dtype == torch.float32
+    assert bool(torch.isfinite(y).all())
+    assert float(y.min()) >= 0.0
+    assert float(y.max()) <= 1.0
+    assert len(records) == 3
+
+
+@every_operator
+def test_does_not_modify_its_input(name: str, photos: torch.Tensor) -> None:
+    x = photos.clone()
+    before = x._version
+    ops.get(name)(x, [0.2, 0.6, 1.0], ["a", "b", "c"])
+    assert x._version == before
+    assert torch.equal(x, photos)
+
+
+@every_operator
+def test_intensity_zero_is_identity_and_small_intensity_is_near_it(
+    name: str, photos: torch.Tensor
+) -> None:
+    op = ops.get(name)
+    assert torch.equal(op(photos, [0.0] * 3, ["a", "b", "c"])[0], photos)
+    tiny, _ = op(photos, [0.01] * 3, ["a", "b", "c"])
+    half, _ = op(photos, [0.5] * 3, ["a", "b", "c"])
+
+    def rmse(y: torch.Tensor) -> float:
+        return float((y - photos).square().mean().sqrt())
+
+    assert rmse(tiny) < 0.25 * rmse(half), "a jump at zero makes small intensities lies"
+
+
+@every_operator
+def test_a_row_does_not_depend_on_its_batch(name: str, photos: torch.Tensor) -> None:
+    op = ops.get(name)
+    strengths, keys = [0.9, 0.35, 0.6], ["a", "b", "c"]
+    together, records = op(photos, strengths, keys)
+    for i in (2, 0, 1):
+        alone = op.apply(photos[i : i + 1], records[i : i + 1])
+        assert differs(alone[0], together[i]) <= 1.0
+    order = [2, 0, 1]
+    shuffled = op.apply(photos[order], [records[i] for i in order])
+    assert differs(shuffled, together[order]) <= 1.0
+
+
+@every_operator
+def test_a_record_survives_json_and_replays(name: str, photos: torch.Tensor) -> None:
+    op = ops.get(name)
+    y, records = op(photos, [0.4, 0.8, 0.15], ["a", "b", "c"])
+    read = [Applied.model_validate_json(r.model_dump_json()) for r in records]
+    assert read == records
+    assert torch.equal(op.apply(photos, read), y)
+
+
+@every_operator
+def test_global_random_state_is_neither_read_nor_advanced(name: str, photos: torch.Tensor) -> None:
+    op = ops.get(name)
+    torch.manual_seed(1)
+    first, records = op(photos, [0.5] * 3, ["a", "b", "c"])
+    torch.manual_seed(2)
+    np.random.seed(2)  # noqa: NPY002 - the point is the global state
+    random.seed(2)
+    states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    assert torch.equal(op.apply(photos, records), first)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert np.array_equal(np.random.get_state()[1], states[1])
+    assert random.getstate() == states[2]
+
+
+@every_operator
+def test_draws_depend_on_the_key_and_not_on_the_intensity(name: str) -> None:
+    op = ops.get(name)
+    mild, severe = op.sample(0.23, ("k",), 512), op.sample(0.9, ("k",), 512)
+    severities = {a.name for a in op.arguments if isinstance(a.declaration, Severity)}
+    assert mild.seeds == severe.seeds
+    for a, b in zip(mild.params, severe.params, strict=True):
+        assert (a.name in severities) or a == b
+    drawn = [a for a in op.arguments if a.name not in severities]
+    if drawn:
+        other = op.sample(0.23, ("other",), 512)
+        assert other != mild
+
+
+@every_operator
+@pytest.mark.parametrize("photo", ["coffee", "boats"])
+def test_more_intensity_is_more_damage(name: str, photo: str) -> None:
+    x = load_photo(photo, 224)[None]
+    op = ops.get(name)
+    steps = [i / 10 for i in range(11)]
+    clean = np.round(x[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    rmse, dissimilarity = [], []
+    for intensity in steps:
+        y, _ = op(x, [intensity], ["monotone"])
+        bad = np.round(y[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+        rmse.append(float(np.sqrt(np.mean((bad.astype(float) - clean) ** 2))))
+        dissimilarity.append(1.0 - structural_similarity(clean, bad, channel_axis=2))
+    assert spearmanr(steps, rmse).statistic >= 0.98, rmse
+    assert spearmanr(steps, dissimilarity).statistic >= 0.98, dissimilarity
+
+
+@every_operator
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 37), (37, 1), (2, 3), (16, 16), (17, 31), (333, 64), (40, 250)]
+)
+def test_any_size_passes(name: str, size: tuple[int, int]) -> None:
+    x = torch.rand((2, 3, *size), generator=torch.Generator().manual_seed(0))
+    y, _ = ops.get(name)(x, [0.9, 0.4], ["a", "b"])
+    assert y.shape == x.shape
+    assert bool(torch.isfinite(y).all())
+
+
+@every_operator
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_flat_black_and_white_pictures_stay_finite(name: str, level: float) -> None:
+    x = torch.full((1, 3, 48, 64), level)
+    for intensity in (0.1, 1.0):
+        y, _ = ops.get(name)(x, [intensity], ["flat"])
+        assert bool(torch.isfinite(y).all())
+
+
+@every_operator
+def test_an_empty_batch_passes(name: str) -> None:
+    y, records = ops.get(name)(torch.zeros(0, 3, 8, 8), [], [])
+    assert (y.shape, records) == ((0, 3, 8, 8), [])
+
+
+@every_operator
+def test_gradients_flow_where_the_listing_says_so(name: str, photos: torch.Tensor) -> None:
+    op = ops.get(name)
+    x = photos.clamp(0.05, 0.95).requires_grad_()
+    y, _ = op(x, [0.3, 0.5, 0.7], ["a", "b", "c"])
+    if not op.differentiable:
+        assert not y.requires_grad, "gradients that are not true must not be offered"
+        return
+    y.sum().backward()
+    assert x.grad is not None
+    assert bool(torch.isfinite(x.grad).all())
+    assert float(x.grad.abs().sum()) > 0.0
+
+
+@every_operator
+def test_another_version_or_size_is_refused(name: str, photos: torch.Tensor) -> None:
+    op = ops.get(name)
+    record = op.sample(0.5, "k", 96)
+    newer = record.model_copy(update={"version": op.version + 1})
+    with pytest.raises(UserError, match="version"):
+        op.apply(photos[:1], [newer])
+    with pytest.raises(UserError, match="short side"):
+        op.apply(photos[:1], [op.sample(0.5, "k", 224)])
+    with pytest.raises(UserError, match="name exactly"):
+        op.apply(photos[:1], [record.model_copy(update={"params": ()})])
+
+
+@every_operator
+@given(intensity=st.floats(0, 1), key=st.text(max_size=20), side=st.integers(1, 5000))
+def test_any_draw_is_a_valid_record(name: str, intensity: float, key: str, side: int) -> None:
+    op = ops.get(name)
+    record = op.sample(intensity, key, side)
+    assert Applied.model_validate_json(record.model_dump_json()) == record
+    assert op.sample(intensity, key, side) == record
+    assert record.label == name.replace("_", " ")
+
+
+@every_operator
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_agrees_with_cpu(name: str) -> None:
+    x = load_photo("coffee", 224)[None]
+    op = ops.get(name)
+    for intensity in (0.2, 0.6, 1.0):
+        cpu, records = op(x, [intensity], ["device"])
+        cuda = op.apply(x.cuda(), records).cpu()
+        near = ((cpu - cuda).abs() <= GREY_LEVEL).all(dim=1).float().mean()
+        assert float(near) >= 0.999
+
+
+@every_operator
+def test_the_listing_is_complete(name: str) -> None:
+    op = ops.get(name)
+    assert op.summary.endswith((".", "]"))
+    assert op.refs, "say where the model comes from"
+    assert all(a.span for a in op.arguments)
