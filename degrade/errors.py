@@ -10,6 +10,10 @@ class UserError(ValueError):
     """A mistake that the caller can mend. The command line prints it and exits with 2."""
 
 
+class StoppedError(Exception):
+    """A run cannot go on for a reason outside of it (a full disk); what is written stays."""
+
+
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> UserError:
     """The error for a misspelt name: suggests the nearest, lists what exists."""
     names = sorted(allowed)

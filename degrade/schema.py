@@ -69,16 +69,18 @@ def describe(applied: Iterable[Applied]) -> str:
 class Row(Record):
     """One degraded picture of a run: a line of ``metadata.jsonl``, a row of the Parquet.
 
-    ``source_path`` is relative to the source folder; bytes of a file name that are not UTF-8 appear
-    as ``%XX``. (A column called ``source_file_name`` would be read as a second picture by the
-    ``imagefolder`` loader, which claims every ``*_file_name``.) ``width`` and ``height`` are the
-    pixels of the picture as written.
+    ``file_name`` is relative to the run, ``source_path`` to the source folder; bytes of a source's
+    name that are not UTF-8 appear as ``%XX``. (A column called ``source_file_name`` would be read
+    as a second picture by the ``imagefolder`` loader, which claims every ``*_file_name``.)
+    ``width`` and ``height`` are pixels; ``encoding`` is how the picture was written.
     """
 
+    file_name: str
     id: str
     source_path: str
     width: int
     height: int
+    encoding: str
     degradations: str
     applied: tuple[Applied, ...]
 

@@ -1,0 +1,380 @@
+"""``degrade-cli``. Heavy imports stand inside the commands, so that help is quick."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from degrade import __version__
+from degrade.errors import UserError
+
+if TYPE_CHECKING:
+    from degrade.registry import Operator
+
+EXIT_DIFFERS, EXIT_USER, EXIT_QUARANTINE, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+app = typer.Typer(
+    name="degrade-cli",
+    help="Degrade pictures realistically, with a record of what was done that replays.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    epilog="Exit codes: 0 done, 1 verify found a difference, 2 a mistake or a full disk (the "
+    "message says what to do), 3 done but some pictures are in quarantine, 130 interrupted.",
+)
+out = Console(soft_wrap=False)
+err = Console(stderr=True, soft_wrap=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel="Machine")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Host threads. [default: all cores]", rich_help_panel="Machine"),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
+
+
+def main() -> None:
+    """Entry point: runs a command and turns what users can mend into a message."""
+    from degrade.errors import StoppedError
+
+    try:
+        app()
+    except (UserError, StoppedError) as error:
+        err.print(Text.assemble(("Error: ", "bold red"), str(error)))
+        sys.exit(EXIT_USER)
+    except KeyboardInterrupt:
+        err.print("Interrupted. Finished shards are kept: the same command goes on.")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough. Nothing can be printed any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"degrade-cli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+# ---------------------------------------------------------------------------------- listings
+
+
+@app.command("ops")
+def list_operators(
+    name: Annotated[str | None, typer.Argument(help="One operator, in full.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the operators, or show one with its parameters, units and sources."""
+    from degrade import ops
+    from degrade.schema import STAGES
+
+    chosen = [ops.get(name)] if name else [ops.get(n) for n in ops.names()]
+    chosen.sort(key=lambda op: (STAGES.index(op.stage), op.name))
+    if as_json:
+        _print_json([_operator_json(op) for op in chosen])
+    elif name:
+        _show_operator(chosen[0])
+    else:
+        table = Table(title=f"{len(chosen)} operators", title_justify="left", box=None)
+        for heading in ("stage", "operator", "parameters at intensity 0 -> 1", "gradients"):
+            table.add_column(heading, overflow="fold")
+        for op in chosen:
+            spans = [f"{a.name}: {a.span}" for a in op.arguments if "seed" not in a.span]
+            table.add_row(op.stage, op.name, "\n".join(spans), "yes" if op.differentiable else "no")
+        out.print(table)
+
+
+def _operator_json(op: Operator) -> dict[str, Any]:
+    return {
+        "name": op.name,
+        "label": op.label,
+        "stage": op.stage,
+        "version": op.version,
+        "summary": op.summary,
+        "doc": op.doc,
+        "refs": list(op.refs),
+        "gradients": op.differentiable,
+        "arguments": [{"name": a.name, "span": a.span} for a in op.arguments],
+    }
+
+
+def _show_operator(op: Operator) -> None:
+    out.print(f"[bold]{op.name}[/]  {op.stage}, version {op.version}")
+    out.print(Text(f"\n{op.doc}\n"))
+    table = Table("argument", "range and unit", box=None)
+    for argument in op.arguments:
+        table.add_row(argument.name, argument.span)
+    out.print(table)
+    out.print(f"\nGradients to the input: {'yes' if op.differentiable else 'no'}")
+    for ref in op.refs:
+        out.print(Text(f"- {ref}"))
+
+
+@app.command("recipes")
+def list_recipes(
+    name: Annotated[str | None, typer.Argument(help="One recipe, in full: name or file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the recipes, or show one as the YAML to start your own from."""
+    import yaml
+
+    from degrade import recipe as recipes
+
+    chosen = [recipes.load(n) for n in ([name] if name else recipes.preset_names())]
+    data = [r.model_dump(mode="json", exclude_none=True) for r in chosen]
+    if as_json:
+        _print_json(data)
+    elif name:
+        typer.echo(yaml.safe_dump(data[0], sort_keys=False, allow_unicode=True, width=96), nl=False)
+    else:
+        table = Table("recipe", "what it does", "operators", "per picture", box=None)
+        for r in chosen:
+            per = ", ".join(str(n) for n in r.count)
+            table.add_row(r.name, r.summary, str(len(r.operators) or "any"), per)
+        out.print(table)
+
+
+# -------------------------------------------------------------------------------------- synth
+
+
+class _Rate(ProgressColumn):
+    """Pictures a second, of this run alone."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="cyan")
+
+
+@contextmanager
+def _progress(what: str, quiet: bool) -> Iterator[Any]:
+    """A bar on stderr with rate and time left; silent where quiet or not a terminal."""
+    columns: list[ProgressColumn] = [
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=err, disable=quiet or not err.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        started = False
+
+        def update(done: int, total: int) -> None:
+            nonlocal started
+            if not started:  # what an earlier run did is no measure of this one's rate
+                bar.reset(task, total=total, completed=done)
+                started = True
+            bar.update(task, completed=done, total=total)
+
+        yield update
+
+
+@app.command()
+def synth(
+    src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of pictures, or one picture.")],
+    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    recipe: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "robust-r1",
+    op: Annotated[
+        list[str] | None, typer.Option(help="Only this operator; may be repeated.")
+    ] = None,
+    intensity: Annotated[
+        float | None, typer.Option(min=0, max=1, help="This intensity for all, two decimals.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
+    copies: Annotated[int, typer.Option(min=1, help="Degraded versions per picture.")] = 1,
+    max_side: Annotated[
+        int | None, typer.Option(min=1, help="Reduce larger pictures to this side, in pixels.")
+    ] = None,
+    max_pixels: Annotated[
+        int, typer.Option(min=1, help="Refuse larger pictures (decompression bombs).")
+    ] = 100_000_000,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N pictures.")] = None,
+    fmt: Annotated[
+        Literal["folder", "parquet"], typer.Option("--format", help="What to write.")
+    ] = "folder",
+    encode: Annotated[
+        Literal["png", "jpg", "webp", "keep"],
+        typer.Option(
+            help="png and webp are lossless. jpg is quality 95 and noted in each row; keep follows "
+            "the source."
+        ),
+    ] = "png",
+    split: Annotated[str, typer.Option(help="Name of the split in Parquet file names.")] = "train",
+    device: Device = "auto",
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Pictures per batch. [default: 1 on CPU, 16 on CUDA]",
+            rich_help_panel="Machine",
+        ),
+    ] = None,
+    workers: Workers = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in OUT.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Insist on going on with an unfinished run.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Degrade every picture of a folder and record what was done.
+
+    The same command over an unfinished run goes on with it, over a finished one does nothing.
+
+    Examples:
+        degrade-cli synth photos out
+
+        degrade-cli synth photos out --recipe single --op motion_blur --intensity 0.4
+    """
+    from degrade import recipe as recipes
+    from degrade.executor import Options, Synth
+
+    chosen = recipes.load(recipe).narrowed(op or (), intensity)
+    options = Options(
+        copies=copies,
+        max_side=max_side,
+        max_pixels=max_pixels,
+        device=device,
+        batch=batch,
+        workers=workers,
+        format=fmt,
+        encode=encode,
+        split=split,
+        limit=limit,
+    )
+    run = Synth(src, dest, chosen, seed, options)
+    with _progress("degrading", quiet) as progress:
+        result = run.run(overwrite=overwrite, resume=resume, progress=progress)
+    counts = result["counts"]
+    if result["already_finished"] and not quiet:
+        out.print(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
+    elif not quiet:
+        _summary(dest, result)
+    if counts["failed"]:
+        raise typer.Exit(EXIT_QUARANTINE)
+
+
+def _summary(dest: Path, result: dict[str, Any]) -> None:
+    from degrade import ops
+    from degrade.schema import STAGES
+
+    counts = result["counts"]
+    table = Table("stage", "operator", box=None)
+    table.add_column("pictures", justify="right")
+    for stage in STAGES:
+        names = [n for n in counts["operators"] if ops.get(n).stage == stage]
+        if names:
+            table.add_row(f"[bold]{stage}[/]", "", f"[bold]{counts['stages'][stage]}[/]")
+        for name in names:
+            table.add_row("", name, str(counts["operators"][name]))
+    out.print(table)
+    out.print(
+        f"{counts['rows']} pictures ({counts['clean']} left clean) in {dest}, "
+        f"fingerprint {result['fingerprint']}"
+    )
+    if result["ignored_files"]:
+        out.print(f"{result['ignored_files']} other files in the source were ignored.")
+    for reason, number in counts["failures"].items():
+        out.print(f"[yellow]{number} in quarantine: {reason}[/] (see {dest / 'quarantine.jsonl'})")
+
+
+@app.command()
+def verify(
+    run: Annotated[Path, typer.Argument(metavar="OUT", help="A finished run.")],
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Check N rows, spread over the run.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option(help="Where the clean pictures are, if they moved.")
+    ] = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Replay the records of a run and compare with its pictures; exit 1 where one differs."""
+    from degrade.verify import Verifier
+
+    count = workers or len(os.sched_getaffinity(0))
+    verifier = Verifier(run, source, device, count)
+    total = min(sample or verifier.total, verifier.total)
+    differences, checked = [], 0
+    with _progress("replaying", quiet or as_json) as progress:
+        for difference in verifier.check(sample):
+            checked += 1
+            progress(checked, total)
+            if difference:
+                differences.append(difference)
+    if as_json:
+        _print_json({"checked": checked, "differences": [vars(d) for d in differences]})
+    elif differences:
+        for d in differences:
+            typer.echo(f"{d.file_name}: {d.problem}")
+    if not quiet and not as_json:
+        out.print(f"{checked - len(differences)} of {checked} rows replay.")
+    if differences:
+        raise typer.Exit(EXIT_DIFFERS)
+
+
+@app.command()
+def preview(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
+    dest: Annotated[Path, typer.Argument(metavar="OUT.png", help="The sheet to write.")],
+    op: Annotated[list[str] | None, typer.Option(help="Operators to show. [default: all]")] = None,
+    seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
+    cell: Annotated[int, typer.Option(min=32, help="Longer side of a cell, in pixels.")] = 224,
+) -> None:
+    """Draw one contact sheet of a picture: operators down, intensities across."""
+    from degrade import images, ops, sheet
+    from degrade.schema import STAGES
+
+    if dest.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
+        raise UserError(f"Cannot write {dest}: the name must end in .png, .jpg or .webp.")
+    chosen = [ops.get(n) for n in (op or ops.names())]
+    if not op:
+        chosen.sort(key=lambda o: (STAGES.index(o.stage), o.name))
+    try:
+        pixels = images.decode(image.read_bytes(), max_pixels=100_000_000).pixels
+        made = sheet.contact_sheet(pixels, [o.name for o in chosen], seed=seed, cell=cell)
+        made.save(dest)
+    except images.UnreadableError as error:
+        raise UserError(f"Cannot read {image}: {error.detail}.") from None
+    except OSError as error:
+        raise UserError(f"{error.filename or dest}: {error.strerror or error}.") from None
+    out.print(f"Wrote {dest}")
+
+
+if __name__ == "__main__":
+    main()

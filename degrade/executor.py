@@ -1,0 +1,361 @@
+"""The streaming run: decode | degrade | encode on host threads, shard by shard, resumable.
+
+On a CPU every thread takes a picture through all three steps: one picture fits the cache where a
+batch does not, and its pixels cannot depend on what else is in flight. On a CUDA device pictures
+are batched by shape while threads decode the next and encode the last.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from degrade import __version__, images, ops, pipeline, shards
+from degrade.errors import StoppedError, UserError
+from degrade.images import Encoding, Picture, UnreadableError
+from degrade.recipe import Recipe
+from degrade.runtime import bounded_map, resolve_device, tuned
+from degrade.schema import SCHEMA_VERSION, Applied, Failure, Row, describe
+from degrade.shards import Format, ParquetShard, PictureRow, Run, Shard
+from degrade.sources import Listing, Source, output_names, scan
+
+SHARD_SOURCES: dict[Format, int] = {"folder": 64, "parquet": 256}
+MAX_PIXELS = 100_000_000
+_CUDA_BATCH = 16
+_READ_AHEAD = 4  # batches decoded ahead on a CUDA device; also what shapes are gathered from
+
+Progress = Callable[[int, int], None]
+"""Called with (sources done, sources in all)."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``synth`` was asked for, besides recipe and seed. Sizes in pixels."""
+
+    copies: int = 1
+    max_side: int | None = None
+    max_pixels: int = MAX_PIXELS
+    device: str = "auto"
+    batch: int | None = None
+    workers: int | None = None
+    format: Format = "folder"
+    encode: Encoding = "png"
+    split: str = "train"
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One source of the plan."""
+
+    source: Source
+    name: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a job; ``pictures`` only where the caller writes them (Parquet)."""
+
+    rows: tuple[Row, ...] = ()
+    pictures: tuple[PictureRow, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A decoded source with the file it came from."""
+
+    job: Job
+    picture: Picture
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One picture to make: a copy and level of a loaded source."""
+
+    loaded: Loaded
+    suffix: str
+    applied: tuple[Applied, ...]
+
+
+class Synth:
+    """A planned run: sources, recipe and options bound to an output folder.
+
+    Args:
+        src: Folder of pictures, or one picture.
+        out: Folder to write.
+        recipe: What to do.
+        seed: Root seed of all draws.
+        options: The rest.
+
+    Raises:
+        UserError: A source, folder or option that cannot work.
+    """
+
+    def __init__(self, src: Path, out: Path, recipe: Recipe, seed: int, options: Options) -> None:
+        self.recipe, self.seed, self.options = recipe.narrowed(), seed, options
+        inside, around = out.resolve(), (src if src.is_dir() else src.parent).resolve()
+        if src.is_dir() and inside.is_relative_to(around):
+            raise UserError(
+                f"The output folder {out} lies inside the source folder {src}: the next run would "
+                "degrade its own output. Give a folder outside of it."
+            )
+        self.listing: Listing = scan(src)
+        sources = self.listing.sources[: options.limit]
+        self.device = resolve_device(options.device)
+        self.batch = options.batch or (_CUDA_BATCH if self.device.type == "cuda" else 1)
+        self.workers = options.workers or len(os.sched_getaffinity(0))
+        self.suffixes = [
+            (f"~{copy}" if copy > 1 else "", "" if level is None else f"@{level:g}")
+            for copy in range(1, options.copies + 1)
+            for level in (self.recipe.levels or (None,))
+        ]
+        names = output_names(sources, ["".join(parts) for parts in self.suffixes])
+        self.jobs = [Job(s, n) for s, n in zip(sources, names, strict=True)]
+        settings = self._settings(src)
+        text = json.dumps({k: v for k, v in settings.items() if k != "source"}, sort_keys=True)
+        self.run_folder = Run(out, settings, hashlib.sha256(text.encode()).hexdigest()[:16])
+        self.shards = shards.split_counts(len(self.jobs), SHARD_SOURCES[options.format])
+
+    def _settings(self, src: Path) -> dict[str, Any]:
+        """Everything that decides what is written, and nothing of clock, machine or workers."""
+        listed = hashlib.sha256("\0".join(j.source.id for j in self.jobs).encode()).hexdigest()
+        o = self.options
+        return {
+            "source": str(src).encode("utf-8", "replace").decode(),
+            "sources": len(self.jobs),
+            "source_list": listed[:16],
+            "recipe": json.loads(self.recipe.model_dump_json()),
+            "operators": {name: ops.get(name).version for name in self.recipe.operators},
+            "seed": self.seed,
+            "copies": o.copies,
+            "max_side": o.max_side,
+            "max_pixels": o.max_pixels,
+            "format": o.format,
+            "encode": o.encode,
+            "split": o.split,
+            "device": self.device.type,
+            "batch": self.batch,
+            "degrade": __version__,
+            "schema": SCHEMA_VERSION,
+        }
+
+    def run(
+        self, overwrite: bool = False, resume: bool = False, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """Do what is left to do and return the content of ``run.json``.
+
+        The result has ``already_finished`` set where nothing was left.
+
+        Raises:
+            UserError: The folder belongs to another run, or another process is at work in it.
+            StoppedError: The disk is full, or the folder cannot be written.
+        """
+        folder = self.run_folder
+        try:
+            created = not folder.out.exists()
+            folder.out.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(str(folder.out / shards.LOCK))
+            with lock.acquire(timeout=0):
+                try:
+                    finished = folder.open(overwrite, resume)
+                    if not finished:
+                        self._run(progress or (lambda done, total: None))
+                finally:
+                    (folder.out / shards.LOCK).unlink(missing_ok=True)
+                    if created and not any(folder.out.iterdir()):
+                        folder.out.rmdir()
+        except Timeout:
+            raise UserError(f"Another process is at work in {folder.out}.") from None
+        except OSError as error:
+            raise StoppedError(
+                f"Stopped: {error.strerror or error} ({folder.out}). Nothing already written is "
+                "lost; mend that and give the same command to go on."
+            ) from error
+        return {**shards.read_json(folder.out / shards.RUN), "already_finished": finished}
+
+    def _run(self, progress: Progress) -> None:
+        folder, total = self.run_folder, len(self.jobs)
+        todo = [i for i in range(len(self.shards)) if not folder.committed(i)]
+        done = total - sum(len(self.shards[i]) for i in todo)
+        progress(done, total)
+        results = self._results([self.jobs[j] for i in todo for j in self.shards[i]])
+        with tuned(one_thread_per_picture=self.batch == 1):
+            try:
+                for index in todo:
+                    for _ in self._shard(index, islice(results, len(self.shards[index]))):
+                        done += 1
+                        progress(done, total)
+            finally:
+                results.close()
+        folder.finish(len(self.shards), {"ignored_files": self.listing.ignored})
+
+    def _shard(self, index: int, results: Iterable[Done]) -> Iterator[Done]:
+        """Write one shard and commit it, passing its results on for the progress."""
+        folder, parquet = self.run_folder, None
+        if self.options.format == "parquet":
+            name = f"{self.options.split}-{index:05d}-of-{len(self.shards):05d}.parquet"
+            (folder.out / "data").mkdir(exist_ok=True)
+            parquet = ParquetShard(folder.out / "data" / name)
+        rows: list[Row] = []
+        failures: list[Failure] = []
+        try:
+            for result in results:
+                rows.extend(result.rows)
+                failures.extend([result.failure] if result.failure else [])
+                for picture in result.pictures if parquet else ():
+                    parquet.add(picture)  # type: ignore[union-attr]
+                yield result
+            if parquet:
+                parquet.commit()
+        except BaseException:
+            if parquet:
+                parquet.discard()
+            raise
+        folder.commit(
+            Shard(
+                fingerprint=folder.fingerprint,
+                index=index,
+                rows=tuple(rows),
+                failures=tuple(failures),
+            )
+        )
+
+    # ------------------------------------------------------------------------------- the work
+
+    def _results(self, jobs: list[Job]) -> Generator[Done]:
+        """Results in the order of the jobs, a bounded number in flight."""
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="degrade") as pool:
+            if self.batch == 1:
+                yield from bounded_map(pool, self._one, jobs, window=2 * self.workers)
+            else:
+                yield from self._batched(pool, jobs)
+
+    def _one(self, job: Job) -> Done:
+        loaded = self._load(job)
+        if isinstance(loaded, Failure):
+            return Done(failure=loaded)
+        return self._store(loaded, [(p, self._degrade([p])[0]) for p in self._pieces(loaded)])
+
+    def _batched(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[Done]:
+        groups = shards.split_counts(len(jobs), self.batch * _READ_AHEAD)
+        ahead: deque[list[Future[Loaded | Failure]]] = deque()
+        stored: list[Future[Done]] = []
+        for group in [*groups, None]:
+            if group is not None:
+                ahead.append([pool.submit(self._load, jobs[i]) for i in group])
+            if group is not None and len(ahead) < 2:
+                continue
+            loaded = [future.result() for future in ahead.popleft()] if ahead else []
+            made = self._make(loaded)
+            yield from (future.result() for future in stored)
+            stored = [
+                pool.submit(self._store, item, made[i])
+                if isinstance(item, Loaded)
+                else pool.submit(Done, (), (), item)
+                for i, item in enumerate(loaded)
+            ]
+        yield from (future.result() for future in stored)
+
+    def _make(self, loaded: list[Loaded | Failure]) -> dict[int, list[tuple[Piece, Any]]]:
+        """Degrade a group, batched by shape; results per position in the group."""
+        by_shape: dict[tuple[int, ...], list[tuple[int, Piece]]] = {}
+        for i, item in enumerate(loaded):
+            if isinstance(item, Loaded):
+                for piece in self._pieces(item):
+                    by_shape.setdefault(item.picture.pixels.shape, []).append((i, piece))
+        made: dict[int, list[tuple[Piece, Any]]] = {}
+        for entries in by_shape.values():
+            for part in shards.split_counts(len(entries), self.batch):
+                batch = [entries[k] for k in part]
+                for (i, piece), pixels in zip(
+                    batch, self._degrade([p for _, p in batch]), strict=True
+                ):
+                    made.setdefault(i, []).append((piece, pixels))
+        return made
+
+    def _load(self, job: Job) -> Loaded | Failure:
+        try:
+            data = (self.listing.root / job.source.path).read_bytes()
+            picture = images.decode(data, self.options.max_pixels, self.options.max_side)
+        except OSError as error:
+            return self._failure(job, "unreadable", error.strerror or str(error))
+        except UnreadableError as error:
+            return self._failure(job, error.reason, error.detail)
+        return Loaded(job, picture, data)
+
+    def _failure(self, job: Job, reason: str, detail: str) -> Failure:
+        return Failure(id=job.source.id, source_path=job.source.id, reason=reason, detail=detail)
+
+    def _pieces(self, loaded: Loaded) -> list[Piece]:
+        side = min(loaded.picture.pixels.shape[:2])
+        pieces = []
+        for copy in dict.fromkeys(copy for copy, _ in self.suffixes):
+            key = loaded.job.source.id + copy
+            for variant in self.recipe.draw(key, self.seed, side):
+                level = "" if variant.level is None else f"@{variant.level:g}"
+                pieces.append(Piece(loaded, copy + level, variant.applied))
+        return pieces
+
+    def _degrade(self, pieces: list[Piece]) -> list[images.Pixels]:
+        """Pictures of one shape -> their degraded pixels."""
+        with torch.inference_mode():
+            pixels = [torch.from_numpy(p.loaded.picture.pixels.copy()) for p in pieces]
+            batch = torch.stack(pixels).to(self.device).permute(0, 3, 1, 2)
+            out = pipeline.run(pipeline.to_float(batch.contiguous()), [p.applied for p in pieces])
+            host = pipeline.to_uint8(out).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return list(host)
+
+    def _store(self, loaded: Loaded, made: list[tuple[Piece, images.Pixels]]) -> Done:
+        """Encode, and for a folder run write, all versions of one source."""
+        job, picture = loaded.job, loaded.picture
+        folder = self.options.format == "folder"
+        ext = images.extension(self.options.encode, picture.format)
+        clean = b"" if folder else self._clean(loaded)
+        rows, pictures = [], []
+        for piece, pixels in made:
+            data = images.encode(pixels, ext, picture.icc)
+            name = f"images/{job.name}{piece.suffix}.{ext}"
+            row = Row(
+                file_name=name,
+                id=job.source.id + piece.suffix,
+                source_path=job.source.id,
+                width=pixels.shape[1],
+                height=pixels.shape[0],
+                encoding=images.described(ext),
+                degradations=describe(piece.applied),
+                applied=piece.applied,
+            )
+            rows.append(row)
+            if not folder:
+                pictures.append(PictureRow(row=row, image=data, clean_image=clean))
+                continue
+            path = self.run_folder.out / name
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shards.write_atomic(path, data)
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                detail = "the name is too long to write; shorten it"
+                return Done(failure=self._failure(job, "name_too_long", detail))
+        return Done(tuple(rows), tuple(pictures))
+
+    def _clean(self, loaded: Loaded) -> bytes:
+        """The undamaged picture to publish: the original file where it shows the same pixels."""
+        if not loaded.picture.altered:
+            return loaded.data
+        return images.encode(loaded.picture.pixels, "png", loaded.picture.icc)

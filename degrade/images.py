@@ -1,0 +1,145 @@
+"""Pictures on disk <-> RGB arrays: decode, orient, check, resize, encode. No torch."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+Pixels = NDArray[np.uint8]
+"""(H, W, 3) uint8 RGB."""
+
+Encoding = Literal["png", "jpg", "webp", "keep"]
+ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
+EXTENSIONS = frozenset(
+    ".jpg .jpeg .jpe .jfif .mpo .png .webp .bmp .dib .tif .tiff .gif "
+    ".pgm .ppm .pnm .jp2 .j2k .avif".split()
+)
+_KEPT = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}
+JPEG_QUALITY = 95
+_SAVE: dict[str, dict[str, Any]] = {
+    "png": {"format": "PNG", "compress_level": 1},
+    "webp": {"format": "WEBP", "lossless": True, "quality": 0, "method": 1},
+    "jpg": {"format": "JPEG", "quality": JPEG_QUALITY, "subsampling": "4:4:4"},
+}
+
+
+class UnreadableError(Exception):
+    """A source that is not a usable picture: ``reason`` is countable, ``detail`` is for people."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture. ``altered``: the pixels are not simply what the file's decoder gives."""
+
+    pixels: Pixels
+    format: str
+    icc: bytes | None
+    altered: bool
+
+
+def decode(data: bytes, max_pixels: int, max_side: int | None = None) -> Picture:
+    """Decode to upright 8-bit RGB.
+
+    EXIF orientation is applied; 16-bit grey is scaled to 8 bits; transparency is laid on white, as
+    viewers show it; CMYK, palette and grey become RGB. Pixel values are otherwise those stored: a
+    colour profile is carried along, not applied.
+
+    Args:
+        data: The file.
+        max_pixels: Larger pictures are refused before they are decompressed.
+        max_side: Where given, larger pictures are reduced (Lanczos) to this longer side in pixels.
+
+    Raises:
+        UnreadableError: Not a picture, broken, animated, too large or of an unknown kind.
+    """
+    if not data:
+        raise UnreadableError("empty_file", "the file has no bytes")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise UnreadableError(
+                    "too_many_pixels", f"{width}x{height} is above the limit of {max_pixels} pixels"
+                )
+            frames = getattr(image, "n_frames", 1)
+            if frames > 1 and image.format != "MPO":  # MPO: a photograph with its previews
+                raise UnreadableError("animated", f"{frames} frames; extract the one you mean")
+            image.load()
+            return _rgb(image, max_side)
+    except UnreadableError:
+        raise
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        bomb = isinstance(error, Image.DecompressionBombError)
+        raise UnreadableError(
+            "too_many_pixels" if bomb else "not_a_picture",
+            str(error) if bomb else "no known picture format",
+        ) from None
+    except MemoryError:
+        raise UnreadableError("out_of_memory", "not enough memory to decode it") from None
+    except Exception as error:
+        # Decoders raise whatever their parsers trip over: OSError, SyntaxError, struct.error ...
+        # Each is one broken file, kept with its reason; the run must go on.
+        raise UnreadableError("broken", f"{type(error).__name__}: {error}") from None
+
+
+def _rgb(image: Image.Image, max_side: int | None) -> Picture:
+    kind, mode, icc = image.format or "", image.mode, image.info.get("icc_profile")
+    upright = ImageOps.exif_transpose(image)
+    altered = False
+    if mode.startswith("I"):
+        upright = _from_16_bit(upright)
+        altered = True
+    elif mode == "F":
+        raise UnreadableError("unsupported_mode", "32-bit float has no defined white")
+    elif mode in {"RGBA", "RGBa", "LA", "La", "PA"} or "transparency" in image.info:
+        rgba = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
+        altered = True
+    if mode not in {"RGB", "L", "P", "RGBA", "LA", "PA"}:
+        icc = None  # it describes another colour space than the RGB we write
+        altered = True
+    if mode in {"L", "LA"}:
+        icc = None
+    rgb = upright.convert("RGB")
+    if max_side is not None and max(rgb.size) > max_side:
+        scale = max_side / max(rgb.size)
+        size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
+        rgb = rgb.resize(size, Image.Resampling.LANCZOS)
+        altered = True
+    return Picture(np.asarray(rgb), kind, icc, altered or kind not in _KEPT)
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.size and (values.min() < 0 or values.max() > 65535):
+        raise UnreadableError("unsupported_mode", "32-bit integers beyond 0..65535")
+    return Image.fromarray(np.round(values / 257.0).astype(np.uint8))
+
+
+def extension(encoding: Encoding, source_format: str) -> str:
+    """File extension to write: ``keep`` follows the source where it can be written back."""
+    return _KEPT.get(source_format, "png") if encoding == "keep" else encoding
+
+
+def encode(pixels: Pixels, ext: str, icc: bytes | None) -> bytes:
+    """Encode RGB as ``png`` or ``webp`` (both lossless) or ``jpg`` (quality 95, 4:4:4)."""
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"icc_profile": icc} if icc else {}
+    Image.fromarray(pixels).save(buffer, **_SAVE[ext], **options)
+    return buffer.getvalue()
+
+
+def described(ext: str) -> str:
+    """How a picture was written, for its row: the last step a reader must know of."""
+    return f"jpg quality {JPEG_QUALITY} 4:4:4" if ext == "jpg" else f"{ext} lossless"

@@ -1,0 +1,138 @@
+"""A folder of pictures -> a list of sources with stable ids and names to write under."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from degrade.errors import UserError
+from degrade.images import EXTENSIONS
+
+
+@dataclass(frozen=True)
+class Source:
+    """One picture to read. ``path`` is what the system calls it, ``id`` what a record may hold."""
+
+    path: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a source folder holds. ``ignored`` counts files that do not claim to be pictures."""
+
+    root: Path
+    sources: tuple[Source, ...]
+    ignored: int
+
+
+def printable(name: str) -> str:
+    """A file name as valid UTF-8: bytes that are none become ``%XX``."""
+    return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in name)
+
+
+def scan(src: Path) -> Listing:
+    """List the pictures below a folder (or the one picture), in a stable order.
+
+    Links are followed, each folder once, so that loops end. Hidden files and files without a
+    picture's extension are counted, not taken.
+
+    Raises:
+        UserError: The source is missing, unreadable or holds no picture.
+    """
+    if src.is_file():
+        return Listing(src.parent, (Source(src.name, printable(src.name)),), 0)
+    if not src.is_dir():
+        raise UserError(f"There is no folder or picture {printable(str(src))}.")
+    found: list[str] = []
+    ignored = 0
+    for name in _walk(src):
+        if PurePosixPath(name).name.startswith(".") or _suffix(name) not in EXTENSIONS:
+            ignored += 1
+        else:
+            found.append(name)
+    if not found:
+        raise UserError(
+            f"{printable(str(src))} holds no pictures ({ignored} other files). "
+            f"Pictures end in {', '.join(sorted(EXTENSIONS))}."
+        )
+    # Sorted by bytes: the same order in every locale, and names that are no text have a place.
+    found.sort(key=os.fsencode)
+    return Listing(src, tuple(_with_ids(found)), ignored)
+
+
+def _walk(root: Path) -> Iterator[str]:
+    seen: set[tuple[int, int]] = set()
+
+    def enter(folder: str, prefix: str) -> Iterator[str]:
+        try:
+            status = Path(folder).stat()
+            if (status.st_dev, status.st_ino) in seen:
+                return
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as scan_entries:
+                entries = sorted(scan_entries, key=lambda e: os.fsencode(e.name))
+        except OSError as error:
+            raise UserError(
+                f"Cannot list {printable(folder)}: {error.strerror}. Mend its permissions or "
+                "leave it out."
+            ) from None
+        for entry in entries:
+            # A broken link, or one that points at itself, counts as a file: reading it tells why.
+            if _is_dir(entry):
+                yield from enter(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield f"{prefix}{entry.name}"
+
+    return enter(str(root), "")
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _with_ids(paths: Sequence[str]) -> Iterator[Source]:
+    taken: set[str] = set()
+    for path in paths:
+        identity, number = printable(path), 2
+        while identity in taken:  # "a%FF.jpg" may exist beside the name that needed escaping
+            identity, number = f"{printable(path)}~{number}", number + 1
+        taken.add(identity)
+        yield Source(path, identity)
+
+
+def output_names(sources: Sequence[Source], suffixes: Sequence[str]) -> list[str]:
+    """Names to write under, without extension, unique even where case does not count.
+
+    ``cat.jpg`` becomes ``cat``; of ``cat.jpg`` and ``cat.png`` in one folder the second becomes
+    ``cat.png``, and so on.
+
+    Args:
+        sources: In the order of the listing.
+        suffixes: What will be appended for copies and levels; all results must be free.
+    """
+    taken: set[str] = set()
+    names = []
+    for source in sources:
+        path = PurePosixPath(source.id)
+        stem = str(path.with_suffix("")) if path.suffix.lower() in EXTENSIONS else source.id
+        candidates = iter([stem, source.id])
+        number = 2
+        while True:
+            name = next(candidates, f"{source.id}-{number}")
+            number += 1
+            keys = {f"{name}{suffix}".casefold() for suffix in suffixes}
+            if not keys & taken:
+                break
+        taken |= keys
+        names.append(name)
+    return names

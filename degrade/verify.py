@@ -1,0 +1,117 @@
+"""Does a run replay? Applies every record to the clean picture again and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import numpy as np
+import torch
+
+from degrade import images, pipeline, shards
+from degrade.errors import UserError
+from degrade.runtime import bounded_map, resolve_device, tuned
+from degrade.schema import Row
+
+# Between devices single pixels may round the other way (a property of the operators, tested).
+CROSS_DEVICE_SHARE = 0.001
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row that does not replay: why, in words."""
+
+    id: str
+    file_name: str
+    problem: str
+
+
+class Verifier:
+    """Replays a finished run.
+
+    Args:
+        out: The run's folder.
+        source: Where the clean pictures are; by default where the run found them. Not needed for
+            Parquet, which holds them.
+        device: Device to replay on.
+        workers: Host threads.
+
+    Raises:
+        UserError: Not a finished run, or the source is missing.
+    """
+
+    def __init__(self, out: Path, source: Path | None, device: str, workers: int) -> None:
+        self.out = out
+        self.run = shards.read_json(out / shards.RUN)
+        self.settings: dict[str, Any] = self.run["settings"]
+        self.device = resolve_device(device)
+        self.same_device = self.device.type == self.settings["device"]
+        self.workers = workers
+        self.total = int(self.run["counts"]["rows"])
+        self.source = source or Path(self.settings["source"])
+        if self.source.is_file():
+            self.source = self.source.parent
+        if self.settings["format"] == "folder" and not self.source.is_dir():
+            raise UserError(
+                f"The clean pictures are not at {self.source} any more. Say where: --source FOLDER."
+            )
+
+    def check(self, sample: int | None = None) -> Iterator[Difference | None]:
+        """One entry per row checked, None where it replays.
+
+        Args:
+            sample: Check only this many, spread evenly over the run.
+        """
+        total = self.total
+        wanted = total if sample is None else min(sample, total)
+        rows = shards.read_rows(self.out, self.settings["format"])
+        chosen = (
+            item for i, item in enumerate(rows) if i * wanted // total != (i + 1) * wanted // total
+        )
+        with tuned(one_thread_per_picture=True), ThreadPoolExecutor(self.workers) as pool:
+            yield from bounded_map(pool, self._one, chosen, window=2 * self.workers)
+
+    def _one(self, item: tuple[Row, bytes | None, bytes | None]) -> Difference | None:
+        row, stored, clean = item
+        try:
+            stored = stored if stored is not None else (self.out / row.file_name).read_bytes()
+            clean = clean if clean is not None else self._open(row.source_path).read_bytes()
+            found = images.decode(stored, max_pixels=2**62).pixels
+            limits = self.settings["max_pixels"], self.settings["max_side"]
+            source = images.decode(clean, *limits)
+            expected = self._replay(source.pixels, row)
+            if not row.encoding.endswith("lossless"):
+                ext = row.file_name.rsplit(".", 1)[1]
+                expected = images.decode(images.encode(expected, ext, None), 2**62).pixels
+            problem = self._compare(found, expected)
+        except (OSError, UserError, images.UnreadableError) as error:
+            problem = str(error)
+        return Difference(row.id, row.file_name, problem) if problem else None
+
+    def _open(self, name: str) -> Path:
+        path = self.source / name
+        # A name that was no UTF-8 stands in the record with its bytes as %XX.
+        return path if path.exists() else self.source / Path(_undo(name))
+
+    def _replay(self, pixels: images.Pixels, row: Row) -> images.Pixels:
+        with torch.inference_mode():
+            batch = torch.from_numpy(pixels.copy()).to(self.device).permute(2, 0, 1)[None]
+            out = pipeline.run(pipeline.to_float(batch.contiguous()), [row.applied])
+            return pipeline.to_uint8(out)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+
+    def _compare(self, found: images.Pixels, expected: images.Pixels) -> str:
+        if found.shape != expected.shape:
+            return f"stored (H, W) {found.shape[:2]}, replayed {expected.shape[:2]}"
+        gap = np.abs(found.astype(np.int16) - expected)
+        off = float((gap > 1).any(axis=2).mean())
+        if off <= (0.0 if self.same_device else CROSS_DEVICE_SHARE):
+            return ""
+        return f"differs by up to {gap.max()} grey levels on {off:.2%} of pixels"
+
+
+def _undo(name: str) -> str:
+    return unquote_to_bytes(name).decode("utf-8", "surrogateescape")
