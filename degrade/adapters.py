@@ -101,7 +101,7 @@ def albumentations_transform(degrade: Degrade, p: float = 1.0) -> Any:
     except ImportError:
         raise UserError("albumentations is missing: pip install albumentations==2.0.8") from None
 
-    class _Degrade(ImageOnlyTransform):  # type: ignore[misc]
+    class DegradeTransform(ImageOnlyTransform):  # type: ignore[misc]
         def get_params_dependent_on_data(
             self, params: dict[str, Any], data: dict[str, Any]
         ) -> dict[str, Any]:
@@ -123,4 +123,4 @@ def albumentations_transform(degrade: Degrade, p: float = 1.0) -> Any:
             out = pipeline.to_uint8(pipeline.run(pipeline.to_float(batch), [plan]))
             return out[0].permute(1, 2, 0).contiguous().numpy()
 
-    return _Degrade(p=p)
+    return DegradeTransform(p=p)

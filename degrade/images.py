@@ -16,7 +16,7 @@ Pixels = NDArray[np.uint8]
 Encoding = Literal["png", "jpg", "webp", "keep"]
 ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF")
 EXTENSIONS = frozenset(
     ".jpg .jpeg .jpe .jfif .mpo .png .webp .bmp .dib .tif .tiff .gif "
     ".pgm .ppm .pnm .jp2 .j2k .avif".split()
@@ -65,6 +65,7 @@ def decode(data: bytes, max_pixels: int, max_side: int | None = None) -> Picture
     """
     if not data:
         raise UnreadableError("empty_file", "the file has no bytes")
+    Image.init()  # or the first threads would find the formats half registered
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size

@@ -104,8 +104,8 @@ class Recipe(Record):
                 raise ValueError(f"stage {stage} names an operator twice")
         if not self.count:
             raise ValueError("'count' needs at least one entry")
-        if not any(self.stages.values()) and self.clean < 1:
-            raise ValueError("'stages' names no operator")
+        if not any(self.stages.values()) and "op" not in self.needs:
+            raise ValueError("'stages' names no operator and 'needs' does not ask for one")
         return self
 
     @property

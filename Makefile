@@ -1,0 +1,34 @@
+# `make help` lists the targets. PYTHON chooses the environment.
+PYTHON ?= python
+BIN = $(dir $(shell command -v $(PYTHON)))
+
+.DEFAULT_GOAL := help
+.PHONY: help check lint types imports test golden bench severity
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+
+check: lint types imports test  ## Everything that must pass before a commit lands
+
+lint:  ## Style: ruff, check and format
+	$(BIN)ruff check .
+	$(BIN)ruff format --check .
+
+types:  ## mypy --strict over the packages
+	$(BIN)mypy
+
+imports:  ## Who may import whom
+	$(BIN)lint-imports
+
+test:  ## The tests
+	$(PYTHON) -m pytest
+
+golden:  ## Rewrite tests/golden after a deliberate change of a formula (raise its version too)
+	$(PYTHON) -m pytest tests/test_golden.py --update-golden
+
+bench:  ## Speed against peers, and the whole command against its ceiling
+	$(PYTHON) benchmarks/operators.py
+	$(PYTHON) benchmarks/synth.py
+
+severity:  ## Is intensity damage: the table of docs/severity.md
+	$(PYTHON) benchmarks/severity.py

@@ -1,0 +1,1 @@
+"""Structured chains that agree with the record: types, influence, reasoning, conclusion, answer."""

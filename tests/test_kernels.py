@@ -1,0 +1,58 @@
+"""Shared primitives against slower, independent computations."""
+
+from __future__ import annotations
+
+import kornia
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import convolve as scipy_convolve
+from scipy.ndimage import gaussian_filter
+
+from degrade import kernels
+
+
+def test_light_agrees_with_kornia_and_round_trips() -> None:
+    x = torch.linspace(0, 1, 4096).reshape(1, 1, 64, 64).expand(1, 3, 64, 64)
+    assert torch.allclose(kernels.to_linear(x), kornia.color.rgb_to_linear_rgb(x), atol=1e-6)
+    assert torch.allclose(kernels.to_srgb(x), kornia.color.linear_rgb_to_rgb(x), atol=1e-6)
+    assert torch.allclose(kernels.to_srgb(kernels.to_linear(x)), x, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(31, 40), (64, 64)])
+def test_convolution_agrees_with_scipy(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.random((2, 3, *size), dtype=np.float32)
+    psf = rng.random((2, 1, 9, 9), dtype=np.float32)
+    ours = kernels.convolve(torch.from_numpy(x), torch.from_numpy(psf)).numpy()
+    for b in range(2):
+        for c in range(3):
+            expected = scipy_convolve(x[b, c], psf[b, 0], mode="mirror")
+            assert np.abs(ours[b, c] - expected).max() < 1e-4
+
+
+def test_gaussian_blur_agrees_with_scipy_per_image() -> None:
+    x = np.random.default_rng(1).random((2, 1, 50, 61), dtype=np.float32)
+    sigma = torch.tensor([1.5, 4.0])
+    ours = kernels.gaussian_blur(torch.from_numpy(x), sigma).numpy()
+    for b in range(2):
+        expected = gaussian_filter(x[b, 0], float(sigma[b]), mode="mirror", truncate=6)
+        assert np.abs(ours[b, 0] - expected).max() < 5e-3
+
+
+def test_warp_by_whole_pixels_is_a_shift() -> None:
+    x = torch.rand(1, 2, 9, 12)
+    move = torch.full((1, 9, 12), 2.0)
+    y = kernels.warp(x, move, torch.zeros(1, 9, 12))
+    assert torch.allclose(y[..., :10], x[..., 2:], atol=1e-5)
+    assert torch.allclose(y[..., 11], x[..., 11], atol=1e-5)
+
+
+def test_smooth_noise_is_one_landscape_at_any_resolution() -> None:
+    seed = torch.tensor([3])
+    small = kernels.smooth_noise(seed, torch.zeros(1, 3, 100, 150), cell=0.2)
+    large = kernels.smooth_noise(seed, torch.zeros(1, 3, 400, 600), cell=0.2)
+    pooled = torch.nn.functional.avg_pool2d(large, 4)
+    assert float((pooled - small).abs().max()) < 0.05
+    many = kernels.smooth_noise(torch.arange(64), torch.zeros(64, 3, 40, 40), cell=0.1)
+    assert float(many.std()) == pytest.approx(1.0, abs=0.1)

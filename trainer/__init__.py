@@ -1,0 +1,1 @@
+"""Fine-tuning, rewards and evaluation on data made here."""
