@@ -1,0 +1,54 @@
+"""What the benchmarks compare with is what it claims to be."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from skimage.metrics import structural_similarity
+
+from benchmarks import severity
+from benchmarks.peers import libraries, published
+
+PRESET = Path(__file__).parents[1] / "degrade" / "recipes" / "robust-r1.yaml"
+SIXTEEN = {
+    name for names in yaml.safe_load(PRESET.read_text())["stages"].values() for name in names
+}
+
+
+def _picture(photos: torch.Tensor) -> np.ndarray:
+    return np.ascontiguousarray((photos[0] * 255).round().byte().permute(1, 2, 0).numpy())
+
+
+def test_every_operator_of_the_published_set_has_its_formula() -> None:
+    assert set(published.FORMULAS) == SIXTEEN
+
+
+def test_peers_are_of_operators_that_exist() -> None:
+    assert libraries.PEERS <= SIXTEEN
+
+
+@pytest.mark.parametrize("name", sorted(published.FORMULAS))
+@pytest.mark.parametrize("intensity", [0.2, 0.5, 0.95])
+def test_published_formulas_run(name: str, intensity: float, photos: torch.Tensor) -> None:
+    random.seed(0)
+    np.random.seed(0)
+    clean = _picture(photos)
+    before = clean.copy()
+    bad = published.FORMULAS[name](clean, intensity)
+    assert bad.shape == clean.shape
+    assert bad.dtype == np.uint8
+    assert np.array_equal(clean, before)
+    assert not np.array_equal(bad, clean)
+
+
+@pytest.mark.parametrize("window", [7, 9, 17])
+def test_structural_similarity_is_that_of_scikit_image(window: int, photos: torch.Tensor) -> None:
+    a = _picture(photos)
+    b = published.jpeg_compression(a, 0.9)
+    theirs = structural_similarity(a, b, win_size=window, channel_axis=2, data_range=255)
+    assert severity.structural_similarity(a, b, window) == pytest.approx(theirs, abs=1e-9)
