@@ -146,7 +146,7 @@ def convolve(x: torch.Tensor, psf: torch.Tensor) -> torch.Tensor:
 
 def gaussian_blur(x: torch.Tensor, sigma: PerImage) -> torch.Tensor:
     """Gaussian blur with a standard deviation in pixels per image, any size, edges mirrored."""
-    pad = int(math.ceil(3.0 * float(sigma.max())))
+    pad = math.ceil(3.0 * float(sigma.max()))
     spectrum = _spectrum(x, pad)
     fy = torch.fft.fftfreq(spectrum.shape[-2], device=x.device)
     fx = torch.fft.rfftfreq(2 * (spectrum.shape[-1] - 1), device=x.device)
@@ -160,7 +160,7 @@ def gaussian_blur(x: torch.Tensor, sigma: PerImage) -> torch.Tensor:
 
 def psf_grid(radius: float, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """Offsets (1, K), (K, 1) in pixels of a K x K kernel, K odd, that holds ``radius``."""
-    half = int(math.ceil(radius)) + 1
+    half = math.ceil(radius) + 1
     offsets = torch.arange(-half, half + 1, dtype=torch.float32, device=device)
     return offsets[None, :], offsets[:, None]
 
@@ -176,7 +176,7 @@ def normalised(psf: torch.Tensor) -> torch.Tensor:
 @lru_cache(maxsize=64)
 def _spline_basis(pixels: int, step: float, device: torch.device) -> torch.Tensor:
     """(pixels, knots) cubic B-spline weights of knots ``step`` pixels apart; rows sum to 1."""
-    knots = int(math.ceil(pixels / step)) + 3
+    knots = math.ceil(pixels / step) + 3
     position = (torch.arange(pixels, dtype=torch.float32, device=device) + 0.5) / step + 1.0
     distance = (position[:, None] - torch.arange(knots, dtype=torch.float32, device=device)).abs()
     near = 2.0 / 3.0 - distance.square() * (1.0 - distance / 2.0)
@@ -212,6 +212,44 @@ def smooth_noise(
     return down @ lattice @ across.T * 2.1
 
 
+def soft_grid(x: torch.Tensor, cell: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where to evaluate a field for :func:`soft_field`; coordinates as those of :func:`grid`.
+
+    Args:
+        x: The batch whose (H, W) the field will cover.
+        cell: Spacing as a share of the short side; never below one pixel.
+
+    Returns:
+        u (1, w) and v (h, 1), a margin of a cell or two around the picture included.
+    """
+    height, width = x.shape[-2:]
+    side = short_side(x)
+    step = max(cell * side, 1.0)
+
+    def line(pixels: int) -> torch.Tensor:
+        knots = torch.arange(math.ceil(pixels / step) + 3, device=x.device, dtype=torch.float32)
+        return ((knots - 1.0) * step - pixels / 2) / side
+
+    return line(width)[None, :], line(height)[:, None]
+
+
+def soft_field(values: torch.Tensor, x: torch.Tensor, cell: float) -> torch.Tensor:
+    """Bring a field without detail finer than ``cell`` to full size, by cubic B-splines.
+
+    A tenth of the work of evaluating it at every pixel, and smoother than bilinear interpolation.
+
+    Args:
+        values: (B, C, h, w) at the points of :func:`soft_grid`.
+        x: The batch whose (H, W) the field covers.
+        cell: As for :func:`soft_grid`.
+    """
+    height, width = x.shape[-2:]
+    step = max(cell * short_side(x), 1.0)
+    down = _spline_basis(height, step, x.device)
+    across = _spline_basis(width, step, x.device)
+    return down @ (values.contiguous() @ across.T)
+
+
 __all__ = [
     "col",
     "convolve",
@@ -222,6 +260,8 @@ __all__ = [
     "psf_grid",
     "short_side",
     "smooth_noise",
+    "soft_field",
+    "soft_grid",
     "to_linear",
     "to_srgb",
     "warp",
