@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -289,7 +290,10 @@ class Synth:
 
     def _load(self, job: Job) -> Loaded | Failure:
         try:
-            data = (self.listing.root / job.source.path).read_bytes()
+            path = self.listing.root / job.source.path
+            if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for for ever
+                return self._failure(job, "unreadable", "not a regular file")
+            data = path.read_bytes()
             picture = images.decode(data, self.options.max_pixels, self.options.max_side)
         except OSError as error:
             return self._failure(job, "unreadable", error.strerror or str(error))

@@ -6,10 +6,11 @@ records has one Arrow type however many operators exist.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 
@@ -62,8 +63,8 @@ class Applied(Record):
 
 
 def describe(applied: Iterable[Applied]) -> str:
-    """Types and intensities as the paper writes them: ``lens blur(0.47), graffiti(0.1)``."""
-    return ", ".join(f"{a.label}({round(a.intensity, 2):g})" for a in applied)
+    """Types and intensities as the paper writes them: ``lens blur(0.47), graffiti(0.10)``."""
+    return ", ".join(f"{a.label}({a.intensity:.2f})" for a in applied)
 
 
 class Row(Record):
@@ -92,3 +93,114 @@ class Failure(Record):
     source_path: str
     reason: str
     detail: str
+
+
+# -------------------------------------------------------------------------------------- chains
+
+PARTS = ("TYPE", "INFLUENCE", "REASONING", "CONCLUSION", "ANSWER")
+"""Blocks of a chain in the order in which they are written."""
+
+_TAG = re.compile(r"<\s*/?\s*(?:TYPE|INFLUENCE|REASONING|CONCLUSION|ANSWER)(?:_END)?\s*>", re.I)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]")
+_LABEL = r"\w+(?: \w+)*"
+_ITEM = re.compile(rf"({_LABEL})\((0(?:\.\d{{1,2}})?|1(?:\.0{{1,2}})?)\)", re.ASCII)
+
+
+def _plain(text: str) -> str:
+    """Prose of a chain: nothing in it can be taken for structure."""
+    if found := _TAG.search(text):
+        raise ValueError(f"holds the tag {found[0]!r}")
+    if found := _CONTROL.search(text):
+        raise ValueError(f"holds the control character {found[0]!r}")
+    if text != text.strip():
+        raise ValueError("begins or ends with white space")
+    return text
+
+
+Prose = Annotated[str, AfterValidator(_plain)]
+
+
+class Degradation(Record):
+    """One item of a chain's TYPE block."""
+
+    label: Annotated[str, Field(pattern=rf"^{_LABEL}$")]
+    intensity: Annotated[Intensity, AfterValidator(lambda v: round(v, 2))]
+
+
+class Malformed(Record):
+    """Why a text is no chain: ``position`` counts characters from the start."""
+
+    reason: str
+    position: Annotated[int, Field(ge=0)]
+
+
+class Chain(Record):
+    """What a model is taught to say about a degraded picture (Robust-R1, eq. 4 and its code).
+
+    ``render`` and ``parse`` are the only code that spells a tag. A clean picture has no types.
+    """
+
+    types: tuple[Degradation, ...]
+    influence: Prose
+    reasoning: Prose
+    conclusion: Prose
+    answer: Prose
+
+    @classmethod
+    def types_of(cls, applied: Iterable[Applied]) -> tuple[Degradation, ...]:
+        """The TYPE block that a record calls for."""
+        return tuple(Degradation(label=a.label, intensity=a.intensity) for a in applied)
+
+    def render(self) -> str:
+        """The tagged text, one block a line; intensities with two decimals."""
+        types = ", ".join(f"{t.label}({t.intensity:.2f})" for t in self.types)
+        texts = (types, self.influence, self.reasoning, self.conclusion, self.answer)
+        blocks = zip(PARTS, texts, strict=True)
+        return "\n".join(f"<{part}>{text}<{part}_END>" for part, text in blocks)
+
+    @classmethod
+    def parse(cls, text: str) -> Chain | Malformed:
+        """Read a rendered chain back, or say where it stops being one.
+
+        Tolerant to white space around and inside the blocks; strict to their order, to one of each
+        and to nothing between them. Never raises, whatever the text.
+        """
+        position = 0
+        found: dict[str, str] = {}
+        for part in PARTS:
+            opening, closing = f"<{part}>", f"<{part}_END>"
+            position += len(text[position:]) - len(text[position:].lstrip())
+            if not text.startswith(opening, position):
+                return Malformed(reason=f"expected {opening}", position=position)
+            start = position + len(opening)
+            end = text.find(closing, start)
+            if end < 0:
+                return Malformed(reason=f"{opening} is not closed by {closing}", position=start)
+            found[part] = text[start:end].strip()
+            try:
+                _plain(found[part])
+            except ValueError as error:
+                return Malformed(reason=f"{part} {error}", position=start)
+            position = end + len(closing)
+        if text[position:].strip():
+            return Malformed(reason="text after the last block", position=position)
+        types = _parse_types(found["TYPE"])
+        if isinstance(types, str):
+            return Malformed(reason=types, position=text.find("<TYPE>") + len("<TYPE>"))
+        return cls(
+            types=types,
+            influence=found["INFLUENCE"],
+            reasoning=found["REASONING"],
+            conclusion=found["CONCLUSION"],
+            answer=found["ANSWER"],
+        )
+
+
+def _parse_types(text: str) -> tuple[Degradation, ...] | str:
+    items = []
+    for item in text.split(",") if text else []:
+        match = _ITEM.fullmatch(" ".join(item.split()))
+        if not match:
+            return f"TYPE has {item.strip()[:40]!r} where name(0.00 to 1.00) belongs"
+        items.append(Degradation(label=match[1], intensity=float(match[2])))
+    return tuple(items)

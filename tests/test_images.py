@@ -104,7 +104,11 @@ def test_max_side_reduces_only_what_is_larger() -> None:
     data = saved(gradient(40, 30), format="PNG")
     assert decode(data, MAX, max_side=20).pixels.shape == (15, 20, 3)
     assert decode(data, MAX, max_side=100).pixels.shape == (30, 40, 3)
-    assert decode(saved(gradient(500, 1), format="PNG"), MAX, max_side=20).pixels.shape == (1, 20, 3)
+    assert decode(saved(gradient(500, 1), format="PNG"), MAX, max_side=20).pixels.shape == (
+        1,
+        20,
+        3,
+    )
 
 
 @pytest.mark.parametrize("ext", ["png", "webp"])

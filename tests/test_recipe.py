@@ -36,9 +36,7 @@ def test_draws_depend_on_id_and_seed_alone(name: str) -> None:
 
 def test_robust_r1_is_spread_as_it_says() -> None:
     r = recipe.load("robust-r1")
-    assert sorted(r.operators) == sorted(
-        n for n in ops.names() if n in set(r.operators)
-    )
+    assert sorted(r.operators) == sorted(n for n in ops.names() if n in set(r.operators))
     assert len(r.operators) == 16
     drawn = [r.draw(f"{i}.jpg", 7, 512)[0].applied for i in range(6000)]
     assert sum(not d for d in drawn) / 6000 == pytest.approx(0.05, abs=0.01)
@@ -91,7 +89,9 @@ def test_any_recipe_can_be_narrowed() -> None:
         recipe.load("robust-r1").narrowed(["lens_blurr"])
 
 
-GOOD = "name: mine\nsummary: Mine.\nstages: {acquisition: [lens_blur]}\nintensity: {low: 0, high: 1}\n"
+GOOD = (
+    "name: mine\nsummary: Mine.\nstages: {acquisition: [lens_blur]}\nintensity: {low: 0, high: 1}\n"
+)
 
 
 @pytest.mark.parametrize(
