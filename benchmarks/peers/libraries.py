@@ -25,10 +25,14 @@ from .published import FORMULAS
 Call = Callable[[Any], Any]
 
 PUBLISHED_INTENSITY = {
+    "lens_blur": 0.6,
+    "lens_flare": 0.6,
+    "block_exchange": 0.9,
     "motion_blur": 0.6,  # a diagonal of 18 px is 25 px long, ours is 25.6 px
     "jpeg_compression": 0.93,  # quality 11, as ours
+    "dark_illumination": 0.75,  # x 0.44; ours, 2.25 EV in linear light, about as much, and noise
 }
-"""Where the published intensity 0.5 is something else than ours, by the parameter."""
+"""Where the published intensity 0.5 is something else than ours, by the parameter or the RMSE."""
 
 CORRUPTIONS = {
     "lens_blur": [("defocus_blur", 4)],  # radius 8 px; ours 7.7
@@ -127,6 +131,7 @@ ALBUMENTATIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ),
     ],
     "jpeg_compression": [("ImageCompression", {"quality_range": (11, 11)})],
+    # Shuffles every block, ours exchanges 30 % of them: there is no option for a share.
     "block_exchange": [("RandomGridShuffle", {"grid": (16, 16)})],
     "mean_shift": [
         ("RandomBrightnessContrast", {"brightness_limit": (0.2, 0.2), "contrast_limit": (0, 0)})
@@ -134,11 +139,11 @@ ALBUMENTATIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "dark_illumination": [
         (
             "RandomBrightnessContrast",
-            {"brightness_limit": (-0.25, -0.25), "contrast_limit": (0, 0)},
+            {"brightness_limit": (-0.35, -0.35), "contrast_limit": (0, 0)},
         ),
-        ("RandomGamma", {"gamma_limit": (200, 200)}),
+        ("RandomGamma", {"gamma_limit": (300, 300)}),
     ],
-    "atmospheric_turbulence": [("ElasticTransform", {"alpha": 60, "sigma": 5})],
+    "atmospheric_turbulence": [("ElasticTransform", {"alpha": 110, "sigma": 5})],
     "gaussian_noise": [("GaussNoise", {"std_range": (0.15, 0.15)})],
     "sharpness_change": [
         ("Sharpen", {"alpha": (1, 1), "lightness": (1, 1)}),
@@ -246,7 +251,7 @@ KORNIA: dict[str, list[tuple[str, Callable[[], Call]]]] = {
                 "RandomElasticTransform",
                 kernel_size=(31, 31),
                 sigma=(5.0, 5.0),
-                alpha=(0.2, 0.2),
+                alpha=(0.15, 0.15),
             ),
         )
     ],
