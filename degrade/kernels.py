@@ -250,6 +250,24 @@ def soft_field(values: torch.Tensor, x: torch.Tensor, cell: float) -> torch.Tens
     return down @ (values.contiguous() @ across.T)
 
 
+def soft_blur(x: torch.Tensor, cell: float) -> torch.Tensor:
+    """A very wide blur by projection on B-splines: standard deviation about 0.8 ``cell``.
+
+    For light scattered far around, where shape and width of the kernel need not be exact; a tenth
+    of the work of :func:`gaussian_blur`.
+
+    Args:
+        x: (B, C, H, W).
+        cell: Width as a share of the short side; never below one pixel.
+    """
+    height, width = x.shape[-2:]
+    step = max(cell * short_side(x), 1.0)
+    down, across = (_spline_basis(n, step, x.device) for n in (height, width))
+    # Knots outside the picture see few pixels or none: averages, not sums.
+    rows, columns = (w / w.sum(0).clamp(min=1e-6) for w in (down, across))
+    return down @ (rows.T @ (x @ columns)) @ across.T
+
+
 __all__ = [
     "col",
     "convolve",
@@ -260,6 +278,7 @@ __all__ = [
     "psf_grid",
     "short_side",
     "smooth_noise",
+    "soft_blur",
     "soft_field",
     "soft_grid",
     "to_linear",
