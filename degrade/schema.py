@@ -86,6 +86,31 @@ class Row(Record):
     applied: tuple[Applied, ...]
 
 
+class Question(Record):
+    """What is asked about a picture and what is known of it; empty where nothing is.
+
+    ``answer`` is as the data set has it: a text, an option's text, its 0-based index or its letter.
+    """
+
+    question: str = ""
+    choices: tuple[str, ...] = ()
+    answer: str = ""
+    caption: str = ""
+    rationales: tuple[str, ...] = ()
+
+    @property
+    def answer_text(self) -> str:
+        """The answer in words: the option that an index or a letter stands for."""
+        if not self.choices or self.answer in self.choices:
+            return self.answer
+        index = -1
+        if self.answer.isascii() and self.answer.isdigit():
+            index = int(self.answer)
+        elif len(self.answer) == 1 and self.answer.isalpha():
+            index = ord(self.answer.upper()) - ord("A")
+        return self.choices[index] if 0 <= index < len(self.choices) else self.answer
+
+
 class Failure(Record):
     """One source that could not be used: a line of ``quarantine.jsonl``."""
 

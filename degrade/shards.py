@@ -16,14 +16,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from degrade.errors import UserError
-from degrade.schema import Failure, Record, Row
+from degrade.schema import Failure, Question, Record, Row
 
 Format = Literal["folder", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -351,22 +351,38 @@ def read_json(path: Path) -> dict[str, Any]:
     return data
 
 
-def read_rows(out: Path, fmt: Format) -> Iterator[tuple[Row, bytes | None, bytes | None]]:
-    """Rows of a finished run, streamed: (row, picture bytes, clean bytes).
+class Stored(NamedTuple):
+    """A row read back: with what is asked about it, and the pictures where the file holds them."""
+
+    row: Row
+    question: Question
+    image: bytes | None
+    clean: bytes | None
+
+
+def read_rows(out: Path, fmt: Format) -> Iterator[Stored]:
+    """Rows of a finished run, streamed.
 
     A folder run gives names to open under ``out`` and no bytes; Parquet gives both pictures.
+    Columns of :class:`Question` may stand beside a run's own.
     """
     if fmt == "folder":
         with (out / METADATA).open(encoding="utf-8") as file:
             for text in file:
-                yield Row.model_validate_json(text), None, None
+                yield _stored(json.loads(text))
         return
     for path in sorted((out / "data").glob("*.parquet")):
         with pq.ParquetFile(path) as table:
             for batch in table.iter_batches(batch_size=ROW_GROUP_ROWS):
                 for item in batch.to_pylist():
-                    row = Row.model_validate({k: item[k] for k in Row.model_fields})
-                    yield row, item["image"]["bytes"], item["clean_image"]["bytes"]
+                    yield _stored(item)
+
+
+def _stored(item: dict[str, Any]) -> Stored:
+    images = (item.pop("image", None) or {}), (item.pop("clean_image", None) or {})
+    asked = {k: item.pop(k) for k in Question.model_fields if k in item}
+    question = Question.model_validate({k: v for k, v in asked.items() if v is not None})
+    return Stored(Row.model_validate(item), question, *(i.get("bytes") for i in images))
 
 
 def split_counts(total: int, size: int) -> list[range]:

@@ -16,6 +16,7 @@ from degrade import images, pipeline, shards
 from degrade.errors import UserError
 from degrade.runtime import bounded_map, resolve_device, tuned
 from degrade.schema import Row
+from degrade.shards import Stored
 
 # Between devices single pixels may round the other way (a property of the operators, tested).
 CROSS_DEVICE_SHARE = 0.001
@@ -75,8 +76,8 @@ class Verifier:
         with tuned(one_thread_per_picture=True), ThreadPoolExecutor(self.workers) as pool:
             yield from bounded_map(pool, self._one, chosen, window=2 * self.workers)
 
-    def _one(self, item: tuple[Row, bytes | None, bytes | None]) -> Difference | None:
-        row, stored, clean = item
+    def _one(self, item: Stored) -> Difference | None:
+        row, stored, clean = item.row, item.image, item.clean
         try:
             stored = stored if stored is not None else (self.out / row.file_name).read_bytes()
             clean = clean if clean is not None else self._open(row.source_path).read_bytes()
