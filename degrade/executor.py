@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
-from degrade import __version__, images, ops, pipeline, shards
-from degrade.errors import StoppedError, UserError
+from degrade import __version__, images, ops, pipeline, runs, shards
+from degrade.errors import UserError
 from degrade.images import Encoding, Picture, UnreadableError
 from degrade.recipe import Recipe
+from degrade.runs import read_json, split_counts
 from degrade.runtime import bounded_map, resolve_device, tuned
 from degrade.schema import SCHEMA_VERSION, Applied, Failure, Row, describe
-from degrade.shards import Format, ParquetShard, PictureRow, Run, Shard
+from degrade.shards import Format, ParquetShard, PictureRow, Shard
 from degrade.sources import Listing, Source, output_names, scan
 
 SHARD_SOURCES: dict[Format, int] = {"folder": 64, "parquet": 256}
@@ -126,10 +126,8 @@ class Synth:
         ]
         names = output_names(sources, ["".join(parts) for parts in self.suffixes])
         self.jobs = [Job(s, n) for s, n in zip(sources, names, strict=True)]
-        settings = self._settings(src)
-        text = json.dumps({k: v for k, v in settings.items() if k != "source"}, sort_keys=True)
-        self.run_folder = Run(out, settings, hashlib.sha256(text.encode()).hexdigest()[:16])
-        self.shards = shards.split_counts(len(self.jobs), SHARD_SOURCES[options.format])
+        self.run_folder = shards.open_run(out, self._settings(src))
+        self.shards = split_counts(len(self.jobs), SHARD_SOURCES[options.format])
 
     def _settings(self, src: Path) -> dict[str, Any]:
         """Everything that decides what is written, and nothing of clock, machine or workers."""
@@ -166,27 +164,10 @@ class Synth:
             StoppedError: The disk is full, or the folder cannot be written.
         """
         folder = self.run_folder
-        try:
-            created = not folder.out.exists()
-            folder.out.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(str(folder.out / shards.LOCK))
-            with lock.acquire(timeout=0):
-                try:
-                    finished = folder.open(overwrite, resume)
-                    if not finished:
-                        self._run(progress or (lambda done, total: None))
-                finally:
-                    (folder.out / shards.LOCK).unlink(missing_ok=True)
-                    if created and not any(folder.out.iterdir()):
-                        folder.out.rmdir()
-        except Timeout:
-            raise UserError(f"Another process is at work in {folder.out}.") from None
-        except OSError as error:
-            raise StoppedError(
-                f"Stopped: {error.strerror or error} ({folder.out}). Nothing already written is "
-                "lost; mend that and give the same command to go on."
-            ) from error
-        return {**shards.read_json(folder.out / shards.RUN), "already_finished": finished}
+        with folder.opened(overwrite, resume) as finished:
+            if not finished:
+                self._run(progress or (lambda done, total: None))
+        return {**read_json(folder.out / shards.RUN), "already_finished": finished}
 
     def _run(self, progress: Progress) -> None:
         folder, total = self.run_folder, len(self.jobs)
@@ -202,7 +183,8 @@ class Synth:
                         progress(done, total)
             finally:
                 results.close()
-        folder.finish(len(self.shards), {"ignored_files": self.listing.ignored})
+        extra = {"ignored_files": self.listing.ignored}
+        folder.finish(len(self.shards), shards.counts, extra)
 
     def _shard(self, index: int, results: Iterable[Done]) -> Iterator[Done]:
         """Write one shard and commit it, passing its results on for the progress."""
@@ -252,7 +234,7 @@ class Synth:
         return self._store(loaded, [(p, self._degrade([p])[0]) for p in self._pieces(loaded)])
 
     def _batched(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[Done]:
-        groups = shards.split_counts(len(jobs), self.batch * _READ_AHEAD)
+        groups = split_counts(len(jobs), self.batch * _READ_AHEAD)
         ahead: deque[list[Future[Loaded | Failure]]] = deque()
         stored: list[Future[Done]] = []
         for group in [*groups, None]:
@@ -280,7 +262,7 @@ class Synth:
                     by_shape.setdefault(item.picture.pixels.shape, []).append((i, piece))
         made: dict[int, list[tuple[Piece, Any]]] = {}
         for entries in by_shape.values():
-            for part in shards.split_counts(len(entries), self.batch):
+            for part in split_counts(len(entries), self.batch):
                 batch = [entries[k] for k in part]
                 for (i, piece), pixels in zip(
                     batch, self._degrade([p for _, p in batch]), strict=True
@@ -350,7 +332,7 @@ class Synth:
             path = self.run_folder.out / name
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                shards.write_atomic(path, data)
+                runs.write_atomic(path, data)
             except OSError as error:
                 if error.errno != errno.ENAMETOOLONG:
                     raise

@@ -14,6 +14,7 @@ import torch
 
 from degrade import images, pipeline, shards
 from degrade.errors import UserError
+from degrade.runs import read_json
 from degrade.runtime import bounded_map, resolve_device, tuned
 from degrade.schema import Row
 from degrade.shards import Stored
@@ -47,7 +48,7 @@ class Verifier:
 
     def __init__(self, out: Path, source: Path | None, device: str, workers: int) -> None:
         self.out = out
-        self.run = shards.read_json(out / shards.RUN)
+        self.run = read_json(out / shards.RUN)
         self.settings: dict[str, Any] = self.run["settings"]
         self.device = resolve_device(device)
         self.same_device = self.device.type == self.settings["device"]

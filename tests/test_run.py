@@ -20,7 +20,7 @@ import pytest
 from datasets import load_dataset
 from PIL import Image
 
-from degrade import recipe, shards
+from degrade import recipe, runs, shards
 from degrade.errors import StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.verify import Verifier
@@ -158,8 +158,8 @@ def test_kill_and_repeat_gives_the_same_bytes(tmp_path: Path, fmt: str) -> None:
 def test_another_recipe_or_seed_is_refused_with_both_fingerprints(tmp_path: Path) -> None:
     src = pictures(tmp_path / "src", 3)
     run = Synth(src, tmp_path / "out", ROBUST, 0, Options())
-    run.run_folder.out.mkdir()
-    run.run_folder.open(overwrite=False, resume=False)  # as if killed at once
+    with run.run_folder.opened(overwrite=False, resume=False):
+        pass  # as if killed at once
     other = Synth(src, tmp_path / "out", ROBUST, 1, Options())
     with pytest.raises(UserError) as caught:
         other.run()
@@ -230,7 +230,7 @@ def test_a_full_disk_stops_and_loses_nothing(
         return write
 
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "write_atomic", scarce(shards.write_atomic))
+        patch.setattr(runs, "write_atomic", scarce(runs.write_atomic))
         patch.setattr(shards.ParquetShard, "add", scarce(shards.ParquetShard.add))
         with pytest.raises(StoppedError, match="No space left"):
             synth(src, tmp_path / "out", format=fmt)
@@ -329,5 +329,5 @@ def test_parquet_loads_as_a_dataset_with_both_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize("device", ["tpu", "cuda:99", "nonsense:0"])
 def test_devices_that_are_not_there_are_refused(tmp_path: Path, device: str) -> None:
     src = pictures(tmp_path / "src", 1)
-    with pytest.raises(UserError, match="--device cpu|Use auto"):
+    with pytest.raises(UserError, match=r"--device cpu|Use auto"):
         Synth(src, tmp_path / "out", ROBUST, 0, Options(device=device))
