@@ -37,7 +37,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from degrade import executor, images, ops, pipeline, recipe, shards
+from degrade import images, ops, pipeline, recipe, runs
 from degrade.executor import MAX_PIXELS, Options, Synth
 from degrade.recipe import Recipe
 from degrade.registry import Operator
@@ -86,7 +86,7 @@ def copied(src: Path, out: Path, workers: int) -> float:
     def one(path: Path) -> None:
         picture = images.decode(path.read_bytes(), MAX_PIXELS)
         data = images.encode(picture.pixels, "png", picture.icc)
-        shards.write_atomic(out / f"{path.stem}.png", data)
+        runs.write_atomic(out / f"{path.stem}.png", data)
 
     start = time.perf_counter()
     out.mkdir()
@@ -169,9 +169,8 @@ STEPS: list[tuple[Any, str, str | None]] = [
     (Operator, "apply", None),
     (pipeline, "to_uint8", "to 8 bit"),
     (images, "encode", "encode"),
-    (shards, "write_atomic", "write"),
+    (runs, "write_atomic", "write"),
     (Synth, "_store", "make rows"),
-    (executor.Run, "commit", "commit shards"),
 ]
 """What a run goes through: owner, attribute, name of the step."""
 

@@ -11,8 +11,10 @@ import torch
 import yaml
 from skimage.metrics import structural_similarity
 
-from benchmarks import severity
+from benchmarks import severity, synth
 from benchmarks.peers import libraries, published
+from degrade import recipe
+from degrade.executor import Options, Synth
 
 PRESET = Path(__file__).parents[1] / "degrade" / "recipes" / "robust-r1.yaml"
 SIXTEEN = {
@@ -52,3 +54,15 @@ def test_structural_similarity_is_that_of_scikit_image(window: int, photos: torc
     b = published.jpeg_compression(a, 0.9)
     theirs = structural_similarity(a, b, win_size=window, channel_axis=2, data_range=255)
     assert severity.structural_similarity(a, b, window) == pytest.approx(theirs, abs=1e-9)
+
+
+def test_every_step_of_a_run_has_its_clock(tmp_path: Path) -> None:
+    synth.make_sources(tmp_path / "src", 2, 48)
+    chosen = recipe.load("single").narrowed(["gaussian_noise"], 0.5)
+    clocks = synth.Clocks(torch.device("cpu"))
+    with synth.watched(clocks):
+        run = Synth(tmp_path / "src", tmp_path / "out", chosen, 0, Options(device="cpu", workers=1))
+        run.run()
+    labels = {label or "operator gaussian_noise" for _, _, label in synth.STEPS}
+    assert set(clocks.calls) == labels
+    assert min(clocks.calls.values()) >= 2
