@@ -1,0 +1,76 @@
+"""Blocks of a coded picture that arrive in the wrong place."""
+
+from typing import Annotated
+
+import torch
+
+from degrade.params import Draw, Images, PerImage, Seed, Severity
+from degrade.registry import operator
+from degrade.rng import bits
+
+_LAST = 1 << 62  # sorts behind every key
+
+
+@operator(
+    stage="transmission",
+    refs=(
+        "Wang & Zhu, Proc. IEEE 86(5), 1998: coded blocks misplaced when synchronisation is lost",
+        "Lin, Hosu & Saupe, QoMEX 2019, KADID-10k: non-eccentricity patch",
+    ),
+)
+def block_exchange(
+    x: Images,
+    share: Annotated[PerImage, Severity(0.0, 0.6, unit="share of blocks")],
+    block: Annotated[PerImage, Draw(0.05, 0.075, unit="px", relative=True)],
+    seed: Seed,
+) -> Images:
+    """Exchange blocks of the picture in pairs, as if coded blocks were put in each other's place.
+
+    The picture is divided evenly into blocks of about ``block`` x ``block`` pixels. The pairs and
+    their order are drawn once; the first ``share`` of them are exchanged, the last of these row by
+    row, so that the damage grows without steps.
+    """
+    if not len(x):
+        return x
+    height, width = x.shape[-2:]
+    side = block.clamp(min=1.0)
+    rows, columns = ((n / side).round().clamp(min=1).long()[:, None] for n in (height, width))
+    cells, most = rows * columns, int((rows * columns).max())
+    number = torch.arange(most, device=x.device)
+
+    # A random order of the blocks: neighbours in it form a pair. Keys are unique, so that every
+    # device sorts alike; numbers beyond a picture's own blocks go to the end and stay there.
+    key = bits(seed, (len(x), most)).long() * most + number
+    order = key.masked_fill(number >= cells, _LAST).argsort(dim=1)
+    rank = torch.empty_like(order).scatter_(1, order, number.expand_as(order))
+    partner = order.gather(1, (rank ^ 1).clamp(max=most - 1))
+    done = (share[:, None] * (cells // 2) - rank // 2).clamp(0.0, 1.0)
+
+    # Steps from each block to its partner. Blocks differ by up to a pixel in size: one that would
+    # read past the edge starts a pixel earlier.
+    down, across = number // columns, number % columns
+    top, left = _start(down, rows, height), _start(across, columns, width)
+    tall = _start(down + 1, rows, height) - top
+    wide = _start(across + 1, columns, width) - left
+    to_top = torch.minimum(top.gather(1, partner), height - tall) - top
+    to_left = torch.minimum(left.gather(1, partner), width - wide) - left
+    step = to_top * width + to_left
+    moved = top + (done * tall).round().long()  # the first pixel row that stays
+
+    # From blocks to (pixel row, column of blocks), and from there to pixels.
+    y = torch.arange(height, device=x.device)
+    place = torch.arange(int(columns.max()), device=x.device)
+    block_of = ((y * rows // height * columns)[:, :, None] + place).clamp(max=most - 1)
+    shape = block_of.shape
+    block_of = block_of.flatten(1)
+    exchanged = y[:, None] < moved.gather(1, block_of).view(shape)
+    source = torch.where(exchanged, step.gather(1, block_of).view(shape), 0)
+    column = torch.arange(width, device=x.device) * columns // width
+    source = source.gather(2, column[:, None, :].expand(-1, height, -1)).flatten(1)
+    source += torch.arange(height * width, device=x.device)
+    return x.flatten(2).gather(2, source[:, None].expand(-1, 3, -1)).view_as(x)
+
+
+def _start(k: torch.Tensor, parts: torch.Tensor, length: int) -> torch.Tensor:
+    """First pixel of part ``k`` where ``length`` pixels are divided evenly."""
+    return (k * length + parts - 1) // parts
