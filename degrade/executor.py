@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 
-from degrade import __version__, images, ops, pipeline, runs, shards
+from degrade import __version__, codecs, images, ops, pipeline, runs, shards
 from degrade.errors import UserError
 from degrade.images import Encoding, Picture, UnreadableError
 from degrade.recipe import Recipe
@@ -231,7 +231,13 @@ class Synth:
         loaded = self._load(job)
         if isinstance(loaded, Failure):
             return Done(failure=loaded)
-        return self._store(loaded, [(p, self._degrade([p])[0]) for p in self._pieces(loaded)])
+        made = []
+        for piece in self._pieces(loaded):
+            pixels = self._degrade([piece])
+            if isinstance(pixels, str):
+                return Done(failure=self._failure(job, "not_degradable", pixels))
+            made.append((piece, pixels[0]))
+        return self._store(loaded, made)
 
     def _batched(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[Done]:
         groups = split_counts(len(jobs), self.batch * _READ_AHEAD)
@@ -245,29 +251,29 @@ class Synth:
             loaded = [future.result() for future in ahead.popleft()] if ahead else []
             made = self._make(loaded)
             yield from (future.result() for future in stored)
-            stored = [
-                pool.submit(self._store, item, made[i])
-                if isinstance(item, Loaded)
-                else pool.submit(Done, (), (), item)
-                for i, item in enumerate(loaded)
-            ]
+            pairs = zip(loaded, made, strict=True)
+            stored = [pool.submit(self._finish, item, entry) for item, entry in pairs]
         yield from (future.result() for future in stored)
 
-    def _make(self, loaded: list[Loaded | Failure]) -> dict[int, list[tuple[Piece, Any]]]:
-        """Degrade a group, batched by shape; results per position in the group."""
+    def _make(self, loaded: list[Loaded | Failure]) -> list[list[tuple[Piece, Any]] | Failure]:
+        """Degrade a group, batched by shape; one entry per position in the group."""
         by_shape: dict[tuple[int, ...], list[tuple[int, Piece]]] = {}
+        made: list[list[tuple[Piece, Any]] | Failure] = []
         for i, item in enumerate(loaded):
+            made.append(item if isinstance(item, Failure) else [])
             if isinstance(item, Loaded):
                 for piece in self._pieces(item):
                     by_shape.setdefault(item.picture.pixels.shape, []).append((i, piece))
-        made: dict[int, list[tuple[Piece, Any]]] = {}
         for entries in by_shape.values():
             for part in split_counts(len(entries), self.batch):
-                batch = [entries[k] for k in part]
-                for (i, piece), pixels in zip(
-                    batch, self._degrade([p for _, p in batch]), strict=True
-                ):
-                    made.setdefault(i, []).append((piece, pixels))
+                places, pieces = zip(*(entries[k] for k in part), strict=True)
+                pixels = self._degrade(list(pieces))
+                for k, (i, piece) in enumerate(zip(places, pieces, strict=True)):
+                    entry = made[i]
+                    if isinstance(pixels, str):
+                        made[i] = self._failure(piece.loaded.job, "not_degradable", pixels)
+                    elif isinstance(entry, list):
+                        entry.append((piece, pixels[k]))
         return made
 
     def _load(self, job: Job) -> Loaded | Failure:
@@ -296,14 +302,30 @@ class Synth:
                 pieces.append(Piece(loaded, copy + level, variant.applied))
         return pieces
 
-    def _degrade(self, pieces: list[Piece]) -> list[images.Pixels]:
-        """Pictures of one shape -> their degraded pixels."""
-        with torch.inference_mode():
-            pixels = [torch.from_numpy(p.loaded.picture.pixels.copy()) for p in pieces]
-            batch = torch.stack(pixels).to(self.device).permute(0, 3, 1, 2)
-            out = pipeline.run(pipeline.to_float(batch.contiguous()), [p.applied for p in pieces])
-            host = pipeline.to_uint8(out).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        return list(host)
+    def _degrade(self, pieces: list[Piece]) -> list[images.Pixels] | str:
+        """Pictures of one shape -> their degraded pixels, or why that cannot be."""
+        try:
+            with torch.inference_mode():
+                batch = codecs.from_pixels([p.loaded.picture.pixels for p in pieces], self.device)
+                return codecs.to_pixels(pipeline.run(batch, [p.applied for p in pieces]))
+        except UserError as error:  # a size that a codec cannot hold
+            return str(error)
+        except (MemoryError, torch.OutOfMemoryError):
+            return "not enough memory; reduce it with --max-side or --batch"
+        except RuntimeError as error:
+            if "allocate memory" not in str(error):  # torch's CPU allocator has no error of its own
+                raise
+            return "not enough memory; reduce it with --max-side or --batch"
+
+    def _finish(
+        self, loaded: Loaded | Failure, made: list[tuple[Piece, images.Pixels]] | Failure
+    ) -> Done:
+        for outcome in (loaded, made):
+            if isinstance(outcome, Failure):
+                return Done(failure=outcome)
+        assert isinstance(loaded, Loaded)
+        assert isinstance(made, list)
+        return self._store(loaded, made)
 
     def _store(self, loaded: Loaded, made: list[tuple[Piece, images.Pixels]]) -> Done:
         """Encode, and for a folder run write, all versions of one source."""

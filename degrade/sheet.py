@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from degrade import ops, pipeline
+from degrade import codecs, ops
 from degrade.images import Pixels
 
 INTENSITIES = (0.1, 0.25, 0.5, 0.75, 1.0)
@@ -50,15 +49,15 @@ def contact_sheet(
     for column, intensity in enumerate(columns):
         x = _LABEL + column * (size[0] + _MARGIN)
         draw.text((x, 5), "clean" if not intensity else f"{intensity:g}", _INK, font)
-    clean = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].contiguous()
+    clean = codecs.from_pixels([pixels], torch.device("cpu"))
     with torch.inference_mode():
         for line, name in enumerate(names):
             op = ops.get(name)
             y = top + line * (size[1] + _MARGIN)
             draw.multiline_text((_MARGIN, y + 4), op.label.replace(" ", "\n"), _INK, font)
             for column, intensity in enumerate(columns):
-                made, _ = op(pipeline.to_float(clean), [intensity], [(seed, "preview")])
-                image = Image.fromarray(np.asarray(pipeline.to_uint8(made)[0].permute(1, 2, 0)))
+                made, _ = op(clean, [intensity], [(seed, "preview")])
+                image = Image.fromarray(codecs.to_pixels(made)[0])
                 x = _LABEL + column * (size[0] + _MARGIN)
                 sheet.paste(image.resize(size, Image.Resampling.LANCZOS), (x, y))
     return sheet

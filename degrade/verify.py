@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 import numpy as np
 import torch
 
-from degrade import images, pipeline, shards
+from degrade import codecs, images, pipeline, shards
 from degrade.errors import UserError
 from degrade.runs import read_json
 from degrade.runtime import bounded_map, resolve_device, tuned
@@ -101,9 +101,8 @@ class Verifier:
 
     def _replay(self, pixels: images.Pixels, row: Row) -> images.Pixels:
         with torch.inference_mode():
-            batch = torch.from_numpy(pixels.copy()).to(self.device).permute(2, 0, 1)[None]
-            out = pipeline.run(pipeline.to_float(batch.contiguous()), [row.applied])
-            return pipeline.to_uint8(out)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+            batch = codecs.from_pixels([pixels], self.device)
+            return codecs.to_pixels(pipeline.run(batch, [row.applied]))[0]
 
     def _compare(self, found: images.Pixels, expected: images.Pixels) -> str:
         if found.shape != expected.shape:

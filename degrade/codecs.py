@@ -1,0 +1,101 @@
+"""Real codecs for batches of tensors, on host threads.
+
+Pictures are rounded to 8 bit at the border, as they are when a file is written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from degrade.errors import UserError
+from degrade.params import Images
+
+Pixels = npt.NDArray[np.uint8]
+"""(H, W, 3) uint8, sRGB."""
+
+
+def jpeg_encode(pixels: Pixels, quality: int) -> bytes:
+    """A baseline JPEG with 4:2:0 chroma, as libjpeg writes it at this quality (1 to 100).
+
+    Raises:
+        UserError: A side exceeds 65 500 pixels, libjpeg's limit.
+    """
+    if max(pixels.shape[:2]) > 65_500:
+        raise UserError(
+            f"JPEG holds at most 65500 pixels a side, the picture has {pixels.shape[1]} x "
+            f"{pixels.shape[0]}. Tile it or resize it first."
+        )
+    # OpenCV rather than Pillow: both call libjpeg-turbo and agree to the byte (tested), but this
+    # side of it takes half the time.
+    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+    data: bytes = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    return data
+
+
+def jpeg_decode(data: bytes) -> Pixels:
+    """The pixels of a JPEG, as libjpeg decodes them; the inverse of :func:`jpeg_encode`."""
+    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    rgb: Pixels = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+    return rgb
+
+
+def from_pixels(pixels: Sequence[Pixels], device: torch.device) -> Images:
+    """Pictures of one size as a (B, 3, H, W) float32 batch in [0, 1].
+
+    Plane by plane with OpenCV and numpy: on a CPU half the time of torch's permuted copy.
+    """
+    height, width = pixels[0].shape[:2]
+    batch = np.empty((len(pixels), 3, height, width), np.float32)
+    for planes, picture in zip(batch, pixels, strict=True):
+        for plane, levels in zip(planes, cv2.split(picture), strict=True):
+            np.divide(levels, np.float32(255.0), out=plane)
+    return torch.from_numpy(batch).to(device)
+
+
+def to_pixels(x: Images) -> list[Pixels]:
+    """A (B, 3, H, W) float32 batch in [0, 1], rounded to 8 bits, as pictures on the host.
+
+    Ties go to the even level, as in torch; on a CPU a tenth of the time of torch's permuted copy.
+    """
+    if x.device.type != "cpu":
+        levels = x.mul(255.0).round_().to(torch.uint8).permute(0, 2, 3, 1)
+        return list(levels.contiguous().cpu().numpy())
+    planes = x.detach().contiguous().numpy()
+    return [cv2.merge([cv2.convertScaleAbs(p, alpha=255.0) for p in image]) for image in planes]
+
+
+def through(
+    codec: Callable[[Pixels, float], Pixels], x: Images, settings: Sequence[float]
+) -> Images:
+    """Send every picture of a batch through a codec, each with its own setting.
+
+    Args:
+        codec: Encodes and decodes one picture with one setting; keeps its shape.
+        x: (B, 3, H, W) float32 in [0, 1], on any device.
+        settings: B settings, such as qualities.
+
+    Returns:
+        (B, 3, H, W) float32 on the device of ``x``, whole grey levels; carries no gradient.
+    """
+    if not len(x):
+        return x.detach().clone()
+    jobs = list(zip(to_pixels(x.detach().clamp(0.0, 1.0)), settings, strict=True))
+    if len(jobs) == 1:
+        done = [codec(*jobs[0])]
+    else:
+        done = list(_threads(os.getpid()).map(lambda job: codec(*job), jobs))
+    return from_pixels(done, x.device)
+
+
+@lru_cache(maxsize=1)
+def _threads(_process: int) -> ThreadPoolExecutor:
+    """One pool per process: threads do not survive a fork, and the codecs release the GIL."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="codec")
