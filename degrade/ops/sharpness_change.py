@@ -2,9 +2,13 @@
 
 from typing import Annotated
 
-from degrade.kernels import col, gaussian_blur, luma
+import torch
+
+from degrade.kernels import col, convolve, luma, normalised, psf_grid, short_side
 from degrade.params import Draw, Images, PerImage, Severity
 from degrade.registry import operator
+
+_WIDEST = 0.006  # radius as a share of the short side
 
 
 @operator(
@@ -17,7 +21,7 @@ from degrade.registry import operator
 def sharpness_change(
     x: Images,
     amount: Annotated[PerImage, Severity(0.0, 10.0, unit="x detail", power=1.25)],
-    radius: Annotated[PerImage, Draw(0.003, 0.006, unit="px", relative=True)],
+    radius: Annotated[PerImage, Draw(0.003, _WIDEST, unit="px", relative=True)],
 ) -> Images:
     """Over-sharpening: halos along edges, grain and texture blown up.
 
@@ -26,4 +30,8 @@ def sharpness_change(
     hue and brightness stay what they were until a channel clips.
     """
     y = luma(x)
-    return x + col(amount) * (y - gaussian_blur(y, radius))
+    # The amount multiplies what a short kernel cuts off: four deviations, those of the widest, so
+    # that the kernel's size depends on no picture of the batch.
+    u, v = psf_grid(4.0 * _WIDEST * short_side(x), x.device)
+    gaussian = torch.exp((u.square() + v.square()) * (-0.5 / radius.square())[:, None, None])
+    return x + col(amount) * (y - convolve(y, normalised(gaussian)))
