@@ -24,6 +24,7 @@ def lens_blur(
     """
     u, v = psf_grid(float(radius.max()), x.device)
     distance = (u.square() + v.square()).sqrt()
-    # The edge of the disc is antialiased over one pixel: radii change the blur continuously.
-    disc = (radius[:, None, None] + 0.5 - distance).clamp(0.0, 1.0)
+    # The edge is antialiased over two pixels, as by bilinear sampling: over one pixel, all radii
+    # below half a pixel would leave the picture as it is.
+    disc = ((radius[:, None, None] + 1.0 - distance) / 2.0).clamp(0.0, 1.0)
     return to_srgb(convolve(to_linear(x), normalised(disc)))
