@@ -33,8 +33,8 @@ def jpeg_encode(pixels: Pixels, quality: int) -> bytes:
             f"JPEG holds at most 65500 pixels a side, the picture has {pixels.shape[1]} x "
             f"{pixels.shape[0]}. Tile it or resize it first."
         )
-    # OpenCV rather than Pillow: both call libjpeg-turbo and agree to the byte (tested), but this
-    # side of it takes half the time.
+    # OpenCV rather than Pillow: both call libjpeg-turbo and agree to the bit (tested), and
+    # this one takes half the time.
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     data: bytes = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
     return data

@@ -29,18 +29,19 @@ class Severity:
         mild: Value at intensity 0.
         severe: Value at intensity 1.
         unit: Physical unit, for records and listings.
-        curve: ``linear`` or ``geometric`` (equal ratios; both ends positive).
+        curve: ``linear``, ``geometric`` (equal ratios) or ``reciprocal`` (linear in 1 / value, for
+            a quantity whose inverse does the damage); the last two need both ends positive.
         power: Exponent on the intensity before the curve.
         relative: ``mild`` and ``severe`` are shares of the short side; the value is in pixels.
         integer: Round to a whole number.
-        size_power: The value is multiplied by ``(short side / 512) ** size_power``: how a
-            per-pixel quantity must change for equal damage at another resolution.
+        size_power: The way from ``mild`` is multiplied by ``(short side / 512) ** size_power``: how
+            a per-pixel quantity must change for equal damage at another resolution.
     """
 
     mild: float
     severe: float
     unit: str
-    curve: Literal["linear", "geometric"] = "linear"
+    curve: Literal["linear", "geometric", "reciprocal"] = "linear"
     power: float = 1.0
     relative: bool = False
     integer: bool = False
@@ -48,12 +49,13 @@ class Severity:
 
     def at(self, intensity: float, short_side: int) -> float:
         """The value at an intensity in [0, 1] for a picture of this short side in pixels."""
-        t = intensity**self.power
+        t = intensity**self.power * (short_side / REFERENCE_SIDE) ** self.size_power
         if self.curve == "geometric":
             value = self.mild * (self.severe / self.mild) ** t
+        elif self.curve == "reciprocal":
+            value = 1.0 / (1.0 / self.mild + (1.0 / self.severe - 1.0 / self.mild) * t)
         else:
             value = self.mild + (self.severe - self.mild) * t
-        value *= (short_side / REFERENCE_SIDE) ** self.size_power
         if self.relative:
             value *= short_side
         return _tidy(value, self.integer)

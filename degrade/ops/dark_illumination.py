@@ -27,7 +27,7 @@ def dark_illumination(
     ],
     seed: Seed,
 ) -> Images:
-    """Expose the scene ``ev`` stops under: linear light times 2**-ev, with the noise of few photons.
+    """Expose the scene ``ev`` stops under: light times 2**-ev, with the noise of few photons.
 
     A pixel at full scale holds ``full_well`` electrons N; as the gain is raised in the dark, that
     number falls. Light y gives y N electrons on average, with a variance of y N for the photons and
