@@ -26,8 +26,8 @@ from degrade import __version__, codecs, images, ops, pipeline, runs, shards
 from degrade.errors import UserError
 from degrade.images import Encoding, Picture, UnreadableError
 from degrade.recipe import Recipe
-from degrade.runs import read_json, split_counts
-from degrade.runtime import bounded_map, resolve_device, tuned
+from degrade.runs import bounded_map, read_json, split_counts
+from degrade.runtime import resolve_device, tuned
 from degrade.schema import SCHEMA_VERSION, Applied, Failure, Row, describe
 from degrade.shards import Format, ParquetShard, PictureRow, Shard
 from degrade.sources import Listing, Source, output_names, scan

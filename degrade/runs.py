@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -58,6 +60,8 @@ class Marker(Record):
 
 
 S = TypeVar("S", bound=Marker)
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Run(Generic[S]):
@@ -227,6 +231,23 @@ class Run(Generic[S]):
         write_atomic(self._summary, pretty(summary), durable=True)
         shutil.rmtree(self.work, ignore_errors=True)
         return summary
+
+
+def bounded_map(
+    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], window: int
+) -> Iterator[R]:
+    """Ordered ``pool.map`` that keeps at most ``window`` items in flight."""
+    waiting: deque[Future[R]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= window:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 import torch
 from PIL import Image
 
 from degrade.errors import UserError
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 def resolve_device(name: str) -> torch.device:
@@ -39,23 +33,6 @@ def resolve_device(name: str) -> torch.device:
             f"Device {name!r} is not there: {available} CUDA devices are visible. Use --device cpu."
         )
     return device
-
-
-def bounded_map(
-    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], window: int
-) -> Iterator[R]:
-    """Ordered ``pool.map`` that keeps at most ``window`` items in flight."""
-    waiting: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= window:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 @contextmanager

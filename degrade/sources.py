@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote_to_bytes
 
 from degrade.errors import UserError
 from degrade.images import EXTENSIONS
@@ -31,6 +32,14 @@ class Listing:
 def printable(name: str) -> str:
     """A file name as valid UTF-8: bytes that are none become ``%XX``."""
     return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in name)
+
+
+def find(root: Path, recorded: str) -> Path:
+    """The file that a record's ``source_path`` names; the inverse of :func:`printable`."""
+    path = root / recorded
+    if path.exists():
+        return path
+    return root / unquote_to_bytes(recorded).decode("utf-8", "surrogateescape")
 
 
 def scan(src: Path) -> Listing:

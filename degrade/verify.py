@@ -7,17 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import torch
 
 from degrade import codecs, images, pipeline, shards
 from degrade.errors import UserError
-from degrade.runs import read_json
-from degrade.runtime import bounded_map, resolve_device, tuned
+from degrade.runs import bounded_map, read_json
+from degrade.runtime import resolve_device, tuned
 from degrade.schema import Row
 from degrade.shards import Stored
+from degrade.sources import find
 
 # Between devices single pixels may round the other way (a property of the operators, tested).
 CROSS_DEVICE_SHARE = 0.001
@@ -81,7 +81,7 @@ class Verifier:
         row, stored, clean = item.row, item.image, item.clean
         try:
             stored = stored if stored is not None else (self.out / row.file_name).read_bytes()
-            clean = clean if clean is not None else self._open(row.source_path).read_bytes()
+            clean = clean if clean is not None else find(self.source, row.source_path).read_bytes()
             found = images.decode(stored, max_pixels=2**62).pixels
             limits = self.settings["max_pixels"], self.settings["max_side"]
             source = images.decode(clean, *limits)
@@ -93,11 +93,6 @@ class Verifier:
         except (OSError, UserError, images.UnreadableError) as error:
             problem = str(error)
         return Difference(row.id, row.file_name, problem) if problem else None
-
-    def _open(self, name: str) -> Path:
-        path = self.source / name
-        # A name that was no UTF-8 stands in the record with its bytes as %XX.
-        return path if path.exists() else self.source / Path(_undo(name))
 
     def _replay(self, pixels: images.Pixels, row: Row) -> images.Pixels:
         with torch.inference_mode():
@@ -112,7 +107,3 @@ class Verifier:
         if off <= (0.0 if self.same_device else CROSS_DEVICE_SHARE):
             return ""
         return f"differs by up to {gap.max()} grey levels on {off:.2%} of pixels"
-
-
-def _undo(name: str) -> str:
-    return unquote_to_bytes(name).decode("utf-8", "surrogateescape")
