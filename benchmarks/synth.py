@@ -41,7 +41,8 @@ from degrade import images, ops, pipeline, recipe, runs
 from degrade.executor import MAX_PIXELS, Options, Synth
 from degrade.recipe import Recipe
 from degrade.registry import Operator
-from degrade.runtime import bounded_map, tuned
+from degrade.runs import bounded_map
+from degrade.runtime import tuned
 
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 TARGET_RATIO, TARGET_GROWTH = 0.60, 0.10
