@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from degrade import ops
 from tests.conftest import load_photo
@@ -19,3 +20,19 @@ def test_sharpening_keeps_brightness_and_colour(photo: str) -> None:
         inside = ((y > 0) & (y < 1)).all(dim=1, keepdim=True)
         change = (y - x) * inside
         assert float((change[:, 0] - change[:, 2]).abs().max()) < 1e-5, "the detail is grey"
+
+
+def _painted(op: str, intensity: float, side: int = 192) -> torch.Tensor:
+    x = torch.full((3, 3, side, side + 40), 0.37)
+    y, _ = ops.get(op)(x, [intensity] * 3, ["a", "b", "c"])
+    return ((y - x).abs() > 0.02).any(dim=1)
+
+
+def test_graffiti_grows_stroke_by_stroke() -> None:
+    before = _painted("graffiti", 0.1)
+    for intensity in (0.2, 0.4, 0.7, 1.0):
+        now = _painted("graffiti", intensity)
+        assert float((before & ~now).float().mean()) < 1e-3, "what is painted stays painted"
+        before = now
+    assert 0.10 < float(before.float().mean()) < 0.30
+    assert not torch.equal(before[0], before[1])
