@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
+from annotate.cli import annotate
 from degrade import __version__
+from degrade.console import AsJson, Device, Quiet, Workers, err, out, print_json, progress_bar
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,16 +29,6 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 verify found a difference, 2 a mistake or a full disk (the "
     "message says what to do), 3 done but some pictures are in quarantine, 130 interrupted.",
 )
-out = Console(soft_wrap=False)
-err = Console(stderr=True, soft_wrap=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel="Machine")]
-Workers = Annotated[
-    int | None,
-    typer.Option(min=1, help="Host threads. [default: all cores]", rich_help_panel="Machine"),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 
 def main() -> None:
@@ -85,10 +63,6 @@ def _root(
     pass
 
 
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
 # ---------------------------------------------------------------------------------- listings
 
 
@@ -104,7 +78,7 @@ def list_operators(
     chosen = [ops.get(name)] if name else [ops.get(n) for n in ops.names()]
     chosen.sort(key=lambda op: (STAGES.index(op.stage), op.name))
     if as_json:
-        _print_json([_operator_json(op) for op in chosen])
+        print_json([_operator_json(op) for op in chosen])
     elif name:
         _show_operator(chosen[0])
     else:
@@ -156,7 +130,7 @@ def list_recipes(
     chosen = [recipes.load(n) for n in ([name] if name else recipes.preset_names())]
     data = [r.model_dump(mode="json", exclude_none=True) for r in chosen]
     if as_json:
-        _print_json(data)
+        print_json(data)
     elif name:
         typer.echo(yaml.safe_dump(data[0], sort_keys=False, allow_unicode=True, width=96), nl=False)
     else:
@@ -168,38 +142,6 @@ def list_recipes(
 
 
 # -------------------------------------------------------------------------------------- synth
-
-
-class _Rate(ProgressColumn):
-    """Pictures a second, of this run alone."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="cyan")
-
-
-@contextmanager
-def _progress(what: str, quiet: bool) -> Iterator[Any]:
-    """A bar on stderr with rate and time left; silent where quiet or not a terminal."""
-    columns: list[ProgressColumn] = [
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    ]
-    with Progress(*columns, console=err, disable=quiet or not err.is_terminal) as bar:
-        task = bar.add_task(what, total=None)
-        started = False
-
-        def update(done: int, total: int) -> None:
-            nonlocal started
-            if not started:  # what an earlier run did is no measure of this one's rate
-                bar.reset(task, total=total, completed=done)
-                started = True
-            bar.update(task, completed=done, total=total)
-
-        yield update
 
 
 @app.command()
@@ -275,7 +217,7 @@ def synth(
         limit=limit,
     )
     run = Synth(src, dest, chosen, seed, options)
-    with _progress("degrading", quiet) as progress:
+    with progress_bar("degrading", quiet) as progress:
         result = run.run(overwrite=overwrite, resume=resume, progress=progress)
     counts = result["counts"]
     if result["already_finished"] and not quiet:
@@ -331,14 +273,14 @@ def verify(
     verifier = Verifier(run, source, device, count)
     total = min(sample or verifier.total, verifier.total)
     differences, checked = [], 0
-    with _progress("replaying", quiet or as_json) as progress:
+    with progress_bar("replaying", quiet or as_json) as progress:
         for difference in verifier.check(sample):
             checked += 1
             progress(checked, total)
             if difference:
                 differences.append(difference)
     if as_json:
-        _print_json({"checked": checked, "differences": [vars(d) for d in differences]})
+        print_json({"checked": checked, "differences": [vars(d) for d in differences]})
     elif differences:
         for d in differences:
             typer.echo(f"{d.file_name}: {d.problem}")
@@ -374,6 +316,9 @@ def preview(
     except OSError as error:
         raise UserError(f"{error.filename or dest}: {error.strerror or error}.") from None
     out.print(f"Wrote {dest}")
+
+
+app.command()(annotate)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,261 @@
+"""From a finished run to chains: write, check, commit in shards, summarise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from annotate import diversity
+from annotate.checks import CHECKS_VERSION, Finding, check
+from annotate.depth import target, tokens
+from annotate.measure import measure
+from annotate.offline import GRAMMAR_VERSION, Unwritable, write
+from annotate.rows import Rows
+from degrade import __version__, images
+from degrade.runs import Marker, Run, bounded_map, split_counts
+from degrade.schema import SCHEMA_VERSION, Chain, Record, Row
+from degrade.shards import Stored
+
+CHAINS, SUMMARY = "chains.jsonl", "annotate.json"
+SHARD_ROWS = 256
+_SAMPLE = 2000  # texts kept for the diversity of the summary: memory must not grow with the rows
+
+Progress = Callable[[int, int], None]
+
+
+class Annotation(Record):
+    """One row's chain: a line of ``chains.jsonl``. Every row of the run has one, also a failed one.
+
+    ``status`` is ``ok``, the code of the first finding, or what kept the chain from being written.
+    ``text`` is the rendered chain. ``answerable``: whether a judge could answer from the degraded
+    picture alone; ``null`` where none was asked. Lengths are in tokens of ``annotate.depth``.
+    """
+
+    id: str
+    file_name: str
+    status: str
+    writer: str
+    target: int
+    reasoning_tokens: int
+    chain_tokens: int
+    intensity_sum: float
+    text: str
+    chain: Chain | None
+    findings: tuple[Finding, ...] = ()
+    detail: str = ""
+    attempts: int = 1
+    answerable: bool | None = None
+
+
+class ChainShard(Marker):
+    """A committed shard of chains."""
+
+    annotations: tuple[Annotation, ...]
+
+
+def annotation(row: Row, writer: str, chain: Chain, findings: tuple[Finding, ...]) -> Annotation:
+    """A written chain with its verdict."""
+    text = chain.render()
+    return Annotation(
+        id=row.id,
+        file_name=row.file_name,
+        status=findings[0].code if findings else "ok",
+        writer=writer,
+        target=target(row.applied),
+        reasoning_tokens=tokens(chain.reasoning),
+        chain_tokens=tokens(text),
+        intensity_sum=round(sum(a.intensity for a in row.applied), 4),
+        text=text,
+        chain=chain,
+        findings=findings,
+    )
+
+
+def failed(row: Row, writer: str, status: str, detail: str) -> Annotation:
+    """A row without a chain, kept with its reason."""
+    return Annotation(
+        id=row.id,
+        file_name=row.file_name,
+        status=status,
+        writer=writer,
+        target=target(row.applied),
+        reasoning_tokens=0,
+        chain_tokens=0,
+        intensity_sum=round(sum(a.intensity for a in row.applied), 4),
+        text="",
+        chain=None,
+        detail=detail,
+    )
+
+
+class ChainWriter(Protocol):
+    """What turns rows into annotations, in order."""
+
+    settings: dict[str, Any]
+    """What decides the chains: part of the fingerprint."""
+
+    def run(self, rows: Rows, items: Iterator[Stored]) -> Iterator[Annotation]:
+        """Annotate rows in their order, streaming."""
+
+
+class OfflineWriter:
+    """The default: no network, no key, the same chains on every machine.
+
+    Args:
+        seed: Root of the choices of words.
+        workers: Host threads; decoding and measuring pictures is most of the work.
+    """
+
+    def __init__(self, seed: int, workers: int) -> None:
+        self.settings: dict[str, Any] = {
+            "writer": "offline",
+            "seed": seed,
+            "grammar": GRAMMAR_VERSION,
+        }
+        self._seed, self._workers = seed, workers
+
+    def run(self, rows: Rows, items: Iterator[Stored]) -> Iterator[Annotation]:
+        """See :class:`ChainWriter`."""
+
+        def one(item: Stored) -> Annotation:
+            row, question = item.row, item.question
+            try:
+                pair = rows.pictures(item)
+                chain = write(row, question, measure(pair.clean, pair.degraded), self._seed)
+            except images.UnreadableError as error:
+                return failed(row, "offline", f"picture_{error.reason}", error.detail)
+            except Unwritable as error:
+                return failed(row, "offline", "unwritable", str(error))
+            return annotation(
+                row, "offline", chain, check(chain, row, question, target(row.applied))
+            )
+
+        with ThreadPoolExecutor(self._workers) as pool:
+            yield from bounded_map(pool, one, items, window=4 * self._workers)
+
+
+class Annotator:
+    """A planned annotation of a run.
+
+    Args:
+        rows: The run.
+        out: Folder to write; the run is not touched.
+        writer: Who writes the chains.
+    """
+
+    def __init__(self, rows: Rows, out: Path, writer: ChainWriter) -> None:
+        self.rows, self.writer = rows, writer
+        settings = {
+            "source": str(rows.run).encode("utf-8", "replace").decode(),
+            "run": rows.summary["fingerprint"],
+            "rows": rows.total,
+            "questions": rows.digest,
+            **writer.settings,
+            "checks": CHECKS_VERSION,
+            "degrade": __version__,
+            "schema": SCHEMA_VERSION,
+        }
+        self.folder = Run(out, settings, ChainShard, SUMMARY, {CHAINS: "annotations"})
+        self.shards = split_counts(rows.total, SHARD_ROWS)
+
+    def run(
+        self, overwrite: bool = False, resume: bool = False, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """Do what is left to do and return the summary, with ``already_finished``."""
+        folder = self.folder
+        with folder.opened(overwrite, resume) as finished:
+            if not finished:
+                self._run(progress or (lambda done, total: None))
+        summary: dict[str, Any] = read_summary(folder.out)
+        return {**summary, "already_finished": finished}
+
+    def _run(self, progress: Progress) -> None:
+        folder = self.folder
+        todo = [i for i in range(len(self.shards)) if not folder.committed(i)]
+        done = self.rows.total - sum(len(self.shards[i]) for i in todo)
+        progress(done, self.rows.total)
+        wanted = set(todo)
+        items = (item for n, item in enumerate(self.rows) if n // SHARD_ROWS in wanted)
+        results = self.writer.run(self.rows, items)
+        for index in todo:
+            made = []
+            for result in islice(results, len(self.shards[index])):
+                made.append(result)
+                done += 1
+                progress(done, self.rows.total)
+            shard = ChainShard(fingerprint=folder.fingerprint, index=index, annotations=tuple(made))
+            folder.commit(shard)
+        folder.finish(len(self.shards), summarise, {})
+
+
+def read_summary(out: Path) -> dict[str, Any]:
+    """The summary of a finished annotation."""
+    from degrade.runs import read_json
+
+    return read_json(out / SUMMARY)
+
+
+def summarise(shards: Iterable[ChainShard]) -> dict[str, Any]:
+    """Rows by status, lengths, whether depth follows damage, how varied the texts are.
+
+    Diversity is measured on at most 2,000 accepted chains at even distances.
+    """
+    statuses: Counter[str] = Counter()
+    findings: Counter[str] = Counter()
+    sums: list[float] = []
+    depths: list[float] = []
+    lengths: list[float] = []
+    attempts = judged = answerable = 0
+    texts: list[str] = []
+    step, seen = 1, 0
+    for shard in shards:
+        for a in shard.annotations:
+            statuses[a.status] += 1
+            findings.update(f.code for f in a.findings)
+            attempts += a.attempts
+            judged += a.answerable is not None
+            answerable += bool(a.answerable)
+            if a.chain is None or a.status != "ok":
+                continue
+            sums.append(a.intensity_sum)
+            depths.append(a.reasoning_tokens)
+            lengths.append(a.chain_tokens)
+            if seen % step == 0:
+                texts.append(f"{a.chain.influence} {a.chain.reasoning}")
+            seen += 1
+            if len(texts) >= 2 * _SAMPLE:
+                texts, step = texts[::2], 2 * step
+    return {
+        "rows": statuses.total(),
+        "ok": statuses["ok"],
+        "statuses": dict(sorted(statuses.items())),
+        "findings": dict(sorted(findings.items())),
+        "attempts": attempts,
+        "judged": judged,
+        "answerable": answerable,
+        "reasoning_tokens_mean": _mean(depths),
+        "chain_tokens_mean": _mean(lengths),
+        "depth_spearman": round(diversity.spearman(sums, depths), 4),
+        "chain_spearman": round(diversity.spearman(sums, lengths), 4),
+        "diversity": {
+            "sample": len(texts),
+            "unique": round(diversity.unique_share(texts), 4),
+            "distinct_3": round(diversity.distinct(texts, 3), 4),
+            "self_bleu_3": round(diversity.self_bleu(texts, 3), 4),
+        },
+    }
+
+
+def _mean(values: list[float]) -> float:
+    return round(sum(values) / len(values), 1) if values else 0.0
+
+
+def read_chains(out: Path) -> Iterator[Annotation]:
+    """The chains of a finished annotation, streamed."""
+    with (out / CHAINS).open(encoding="utf-8") as file:
+        for text in file:
+            yield Annotation.model_validate_json(text)

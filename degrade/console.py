@@ -1,0 +1,70 @@
+"""What all commands share: consoles, common options, the progress bar. No heavy imports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+out = Console(soft_wrap=False)
+err = Console(stderr=True, soft_wrap=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel="Machine")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Host threads. [default: all cores]", rich_help_panel="Machine"),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
+
+
+def print_json(value: Any) -> None:
+    """JSON on stdout, for programs."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+class _Rate(ProgressColumn):
+    """Pictures a second, of this run alone."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="cyan")
+
+
+@contextmanager
+def progress_bar(what: str, quiet: bool) -> Iterator[Any]:
+    """A bar on stderr with rate and time left; silent where quiet or not a terminal."""
+    columns: list[ProgressColumn] = [
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=err, disable=quiet or not err.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        started = False
+
+        def update(done: int, total: int) -> None:
+            nonlocal started
+            if not started:  # what an earlier run did is no measure of this one's rate
+                bar.reset(task, total=total, completed=done)
+                started = True
+            bar.update(task, completed=done, total=total)
+
+        yield update
