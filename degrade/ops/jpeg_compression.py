@@ -24,7 +24,13 @@ def jpeg_compression(
     quality: Annotated[
         PerImage,
         Severity(
-            100, 5, unit="JPEG quality", curve="reciprocal", power=1.6, integer=True, size_power=0.2
+            100,
+            5.3,
+            unit="JPEG quality",
+            curve="reciprocal",
+            power=1.5,
+            integer=True,
+            size_power=0.21,
         ),
     ],
 ) -> Images:
@@ -32,7 +38,7 @@ def jpeg_compression(
 
     The codec is libjpeg itself, baseline with 4:2:0 chroma: the result is to the bit what it gives
     at that quality. The width of the quantisation steps is proportional to 1/Q, so it is 1/Q that
-    rises with the intensity: at 512 px qualities 68, 41, 14 and 6 at 0.1, 0.2, 0.5 and 0.9. Blocks
+    rises with the intensity: at 512 px qualities 64, 38, 14 and 6 at 0.1, 0.2, 0.5 and 0.9. Blocks
     are 8 px at any size, so that a larger picture takes a lower quality for the same damage. As
     quality is a whole number, neighbouring intensities may share one.
     """
