@@ -36,3 +36,18 @@ def test_graffiti_grows_stroke_by_stroke() -> None:
         before = now
     assert 0.10 < float(before.float().mean()) < 0.30
     assert not torch.equal(before[0], before[1])
+
+
+def test_a_removed_watermark_touches_half_of_the_picture_and_keeps_flat_areas() -> None:
+    op = ops.get("watermark_damage")
+    x = load_photo("coffee", 224)[None].expand(3, -1, -1, -1)
+    before = torch.zeros_like(x[:, 0], dtype=torch.bool)
+    for intensity in (0.2, 0.5, 1.0):
+        y, records = op(x, [intensity] * 3, ["a", "b", "c"])
+        now = (y != x).any(dim=1)
+        assert float((before & ~now).float().mean()) < 1e-3, "what is painted over stays so"
+        before = now
+    assert 0.35 < float(before.float().mean()) < 0.75
+    flat = torch.full_like(x, 0.5)
+    tint = max(p.value for r in records for p in r.params if p.name == "ghost")
+    assert float((op.apply(flat, records) - flat).abs().max()) <= tint + 1e-4
