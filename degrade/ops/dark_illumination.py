@@ -37,4 +37,4 @@ def dark_illumination(
     light = to_linear(x) * torch.exp2(-col(ev))
     gain = 1.0 / col(full_well)
     variance = light * gain + (_READ_NOISE * gain).square()
-    return to_srgb(light + variance.sqrt() * normal(seed, x.shape))
+    return to_srgb(torch.addcmul(light, variance.sqrt(), normal(seed, x.shape)))
