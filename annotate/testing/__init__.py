@@ -1,0 +1,1 @@
+"""Cases to test chains with: scenes with questions, and chains that contradict their record."""
