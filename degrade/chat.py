@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -40,7 +40,8 @@ from degrade.chat_transport import Endpoint, Received, Wire
 from degrade.errors import StoppedError
 
 if TYPE_CHECKING:
-    from degrade.chat_batch import Batches, BatchState, Collected
+    from degrade.chat_batch import Batches
+    from degrade.chat_batch_files import BatchState, Collected
 
 __all__ = [
     "Bill", "Chat", "Clock", "Endpoint", "Estimate", "FatalError", "JsonSchema", "Limits",
@@ -164,6 +165,8 @@ class Chat:
     async def _ask(self, request: Request) -> Reply:
         if (reply := await self.stored(request)) is not None:
             return reply
+        if await asyncio.wrap_future(self.journal.pending(request.key)):
+            raise RowError("in_batch", "it is in a batch that is not collected yet")
         failures = empty = 0
         while True:
             received, found = await self._attempt(request)
@@ -333,7 +336,7 @@ class Chat:
 
     # ------------------------------------------------------------------------------- batches
 
-    async def submit(self, requests: Iterable[Request]) -> list[str]:
+    async def submit(self, requests: Iterable[Request] | AsyncIterable[Request]) -> list[str]:
         """Hand requests in to the batch endpoint; see :class:`degrade.chat_batch.Batches`."""
         return await self._batches().submit(requests)
 

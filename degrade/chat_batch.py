@@ -13,17 +13,24 @@ import hashlib
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import IO, Any, NamedTuple, TypeVar
 
-from degrade.chat_batch_files import read_line, split_lines, write_line
+from degrade.chat_batch_files import (
+    BatchState,
+    Collected,
+    each,
+    errors_of,
+    read_line,
+    split_lines,
+    write_line,
+)
 from degrade.chat_cost import Budget, Prices, upper_usage
 from degrade.chat_journal import SPENT, Intent, Journal
 from degrade.chat_limits import Clock, Limits, decide, retry_after
 from degrade.chat_request import FatalError, Request
 from degrade.chat_transport import Received, Wire
-from degrade.schema import Record
 
 MOST_LINES = 50_000
 MOST_SHARD_BYTES = 180_000_000
@@ -34,34 +41,6 @@ ENDED = frozenset({"completed", "failed", "expired", "cancelled", "lost"})
 _TRANSFER_SECONDS = 3600.0
 _LISTINGS = 3
 T = TypeVar("T")
-
-
-class BatchState(Record):
-    """A batch that is not collected. ``status`` is the provider's; ``lost``: it is not there."""
-
-    shard: str
-    batch_id: str
-    status: str
-    requests: int
-    detail: str
-
-
-class Collected(Record):
-    """What :meth:`Batches.collect` found.
-
-    ``answers`` were stored; ``failed`` lines cost nothing and may be handed in again; ``unknown``
-    ones were promised and not delivered, and count at their upper bound. ``duplicates``,
-    ``foreign`` and ``damaged`` lines were passed over. ``reasons`` names what went wrong.
-    """
-
-    batches: int
-    answers: int
-    failed: int
-    unknown: int
-    duplicates: int
-    foreign: int
-    damaged: int
-    reasons: dict[str, int]
 
 
 class _Shard(NamedTuple):
@@ -97,8 +76,11 @@ class Batches:
 
     # ---------------------------------------------------------------------------- handing in
 
-    async def submit(self, requests: Iterable[Request]) -> list[str]:
+    async def submit(self, requests: Iterable[Request] | AsyncIterable[Request]) -> list[str]:
         """Hand in what is neither stored nor handed in already; the new batches' ids.
+
+        Requests are taken one by one, so that all of a run can be given as one stream: a batch
+        then holds as many of them as it may.
 
         Raises:
             FatalError: The budget does not allow it, the endpoint refuses all, or nobody knows
@@ -113,12 +95,14 @@ class Batches:
                 made.append(await self._hand_in(shard))
         return made
 
-    async def _pack(self, requests: Iterable[Request]) -> AsyncIterator[_Shard]:
+    async def _pack(
+        self, requests: Iterable[Request] | AsyncIterable[Request]
+    ) -> AsyncIterator[_Shard]:
         # Lines go to a file without a name, so that pictures neither fill the memory nor stay.
         intents: list[Intent] = []
         file, size = tempfile.TemporaryFile(dir=self.journal.path.parent), 0  # noqa: SIM115
         seen: set[str] = set()
-        for request in requests:
+        async for request in each(requests):
             if request.key in seen or await self._taken(request.key):
                 continue
             seen.add(request.key)
@@ -284,7 +268,7 @@ class Batches:
 
     async def _look(self, shard: str, batch_id: str) -> BatchState:
         batch = await self._retrieve(batch_id)
-        status, detail = ("lost", "") if batch is None else (str(batch.status), _errors(batch))
+        status, detail = ("lost", "") if batch is None else (str(batch.status), errors_of(batch))
         await self._set(shard, status=status, detail=detail)
         sql = "SELECT count(*) FROM attempts WHERE shard=?"
         count = await self._run(lambda db: db.execute(sql, (shard,)).fetchone()[0])
@@ -319,7 +303,7 @@ class Batches:
             rest = await self._close_rest(shard, state, reason)
             total[state] += rest
             reasons[reason] += rest
-            await self._set(shard, status=status, collected=1, detail=_errors(batch))
+            await self._set(shard, status=status, collected=1, detail=errors_of(batch))
             total["batches"] += 1
             self.budget.spent += await self._cost(shard) - before
         counts = {name: total[name] for name in Collected.model_fields if name != "reasons"}
@@ -396,8 +380,3 @@ class Batches:
         sql = "UPDATE attempts SET state=?, reason=?, ended=? WHERE shard=? AND state='intent'"
         values = (state, reason, self.clock.wall(), shard)
         return await self._run(lambda db: db.execute(sql, values).rowcount)
-
-
-def _errors(batch: Any | None) -> str:
-    errors = getattr(getattr(batch, "errors", None), "data", None) or []
-    return "; ".join(str(e.message) for e in errors)[:300]

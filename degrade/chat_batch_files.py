@@ -1,14 +1,44 @@
-"""Lines of the files that go to the batch endpoint and come back from it."""
+"""What goes to the batch endpoint and comes back from it: states, and lines of files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from typing import Any
 
 from degrade.chat_cost import Prices
 from degrade.chat_journal import Outcome
 from degrade.chat_request import MaxTokensField, Request, Usage, read_answer
 from degrade.chat_transport import MOST_BYTES
+from degrade.schema import Record
+
+
+class BatchState(Record):
+    """A batch that is not collected. ``status`` is the provider's; ``lost``: it is not there."""
+
+    shard: str
+    batch_id: str
+    status: str
+    requests: int
+    detail: str
+
+
+class Collected(Record):
+    """What collecting found.
+
+    ``answers`` were stored; ``failed`` lines cost nothing and may be handed in again; ``unknown``
+    ones were promised and not delivered, and count at their upper bound. ``duplicates``,
+    ``foreign`` and ``damaged`` lines were passed over. ``reasons`` names what went wrong.
+    """
+
+    batches: int
+    answers: int
+    failed: int
+    unknown: int
+    duplicates: int
+    foreign: int
+    damaged: int
+    reasons: dict[str, int]
 
 
 def write_line(request: Request, max_tokens_field: MaxTokensField) -> bytes:
@@ -78,3 +108,21 @@ async def split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         rest = rest[: 2 * MOST_BYTES]
     if rest.strip():
         yield rest
+
+
+async def each(
+    requests: Iterable[Request] | AsyncIterable[Request],
+) -> AsyncIterator[Request]:
+    """Requests of either kind of stream."""
+    if isinstance(requests, AsyncIterable):
+        async for request in requests:
+            yield request
+    else:
+        for request in requests:
+            yield request
+
+
+def errors_of(batch: Any | None) -> str:
+    """Why the provider did not accept a batch."""
+    errors = getattr(getattr(batch, "errors", None), "data", None) or []
+    return "; ".join(str(e.message) for e in errors)[:300]

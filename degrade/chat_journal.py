@@ -283,6 +283,11 @@ class Journal:
         )
         return Stored(n, zlib.decompress(body), usage, cost, request_id)
 
+    def pending(self, key: str) -> Future[bool]:
+        """Whether a key is in a batch that is not collected."""
+        sql = "SELECT 1 FROM attempts WHERE key=? AND state='intent' AND mode='batch'"
+        return self._submit(lambda: self._one(sql, key) is not None)
+
     def begin(self, intents: Iterable[Intent]) -> Future[list[int]]:
         """Write attempts down before they are sent; their numbers, per key from 1.
 

@@ -42,8 +42,9 @@ class RowError(Exception):
     """One request has no answer; others may have. Nothing is stored, so asking again sends again.
 
     ``code``: ``http_400`` and other statuses that blame the request, ``empty`` (completions without
-    content), or the last failure of the transport (``timeout``, ``reset``, ``connect``,
-    ``http_500``, ``not_json`` ...) once its attempts are used up.
+    content), ``in_batch`` (its answer is on order), or the last failure of the transport
+    (``timeout``, ``reset``, ``connect``, ``http_500``, ``not_json`` ...) once its attempts are used
+    up.
     """
 
     def __init__(self, code: str, detail: str) -> None:

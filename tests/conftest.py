@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import torch
 from hypothesis import settings
 from PIL import Image
+
+from annotate.testing.faultserver import FaultServer, serving
 
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 
@@ -35,3 +38,15 @@ def photos() -> torch.Tensor:
     """Three different photographs as a (3, 3, 96, 120) batch."""
     crops = [load_photo(name, 96)[:, :96, :120] for name in ("coffee", "cat", "house")]
     return torch.stack(crops)
+
+
+API_KEY = "sk-test-0123456789abcdef"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    """A server of models that fails as told, and a key for it in the environment."""
+    monkeypatch.setenv("OPENAI_API_KEY", API_KEY)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with serving() as running:
+        yield running
