@@ -1,0 +1,1 @@
+"""The offline writer's grammar: one module per concern."""

@@ -1,0 +1,151 @@
+"""What the recorded damage does to what can be seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from annotate.grammar.effects import effect
+from annotate.grammar.names import Names, Slot, cell_name, common
+from annotate.grammar.numbers import SEVERITY, facts, level, share
+from annotate.grammar.pen import Pen, sentence
+from annotate.grammar.phrases import groups, texts
+from annotate.grammar.scene import Scene
+from annotate.measure import Seen
+from degrade.schema import Applied, Row
+
+NOTHING = 0.005
+"""Intensities below are written 0.00 and leave a picture as it is."""
+
+_TEXTS = texts("influence")
+_NEEDS = groups("influence")["needs"]
+_NUMBERS = "two three four five six seven eight nine ten".split()
+_HARMS = {
+    "count": "count", "color": "color", "text": "text", "reason": "action", "place": "place",
+    "light": "light", "action": "action", "material": "material", "person": "face",
+    "object": "detail",
+}  # fmt: skip
+_INNER_STOP = re.compile(r"(?<=[a-z%\d])\. (?=[A-Za-z])")
+
+
+def influence(row: Row, scene: Scene, seen: Seen | None, pen: Pen) -> str:
+    """The INFLUENCE block: each recorded label by its name, then what it comes to."""
+    names = Names(scene, seen, pen)
+    applied = list(row.applied)
+    if not applied or max(a.intensity for a in applied) < NOTHING:
+        void = [_one(a, row, names, pen) for a in applied]
+        return " ".join(map(sentence, void or [pen.choose(_TEXTS["clean"], {"o": names})]))
+    worst = max(applied, key=lambda a: a.intensity)
+    total = sum(a.intensity for a in applied)
+    if pen.chance(0.4):
+        applied.sort(key=lambda a: -a.intensity)
+    out: list[str] = []
+    if len(applied) > 1 and total > 0.8 and pen.chance(0.3):
+        count = _NUMBERS[min(len(applied), 10) - 2]
+        slots: Slot = {
+            "label": worst.label, "count": count, "Count": count.capitalize(), "o": names,
+        }  # fmt: skip
+        out.append(pen.choose(_TEXTS["first"], slots))
+    for n, a in enumerate(applied):
+        text = _one(a, row, names, pen)
+        if n and pen.chance(0.25):
+            text = f"{pen.pick(_TEXTS['links'])} {text[0].lower()}{text[1:]}"
+        out.append(text)
+    if seen and pen.chance(min(0.9, 0.2 + 0.2 * total)):
+        out.append(_where(row, seen, names, pen))
+    if scene.aspect and pen.chance(min(0.9, 0.15 + 0.2 * total)):
+        out.append(_tie(row, scene, names, pen))
+    # A pattern may hold two sentences; each begins with a capital.
+    return " ".join(sentence(part) for text in out for part in _INNER_STOP.split(text) if part)
+
+
+def _gated(templates: Sequence[str], intensity: float) -> list[str]:
+    """The clauses that are true of an intensity, without their marks."""
+    barred = ("<" if intensity >= 0.3 else "") + (">" if intensity < 0.5 else "")
+    marked = [t[1:] for t in templates if t[0] in "<>" and t[0] not in barred]
+    return [t for t in templates if t[0] not in "<>"] + marked
+
+
+def _several(templates: Sequence[str], slots: Slot, pen: Pen) -> Callable[[], str]:
+    """Clauses one after another, none twice; KeyError when there are no more."""
+    left = pen.shuffled(templates)
+
+    def following() -> str:
+        while left:
+            if text := pen.choose((left.pop(),), slots):
+                return text
+        raise KeyError("no clause left")
+
+    return following
+
+
+def _one(applied: Applied, row: Row, names: Names, pen: Pen) -> str:
+    """A sentence or two on one record."""
+    i = applied.intensity
+    if i < NOTHING:
+        return pen.choose(_TEXTS["void"], {"label": applied.label, "o": names})
+    e = effect(applied.label)
+    slots: Slot = {**common(names, pen), **facts(applied, row, pen)}
+    slots["sev"] = SEVERITY[level(i)]
+    slots["label"] = applied.label
+    patterns = "short" if i < 0.2 + 0.2 * pen.below(2) else "long" if i > 0.75 else "middle"
+    for _ in range(4):  # a pattern may ask for more clauses than the record has numbers for
+        does = _several(_gated(e.does, i), slots, pen)
+        yields = _several(_gated(e.yields, i), slots, pen)
+        clauses: Slot = {
+            "c": lambda: pen.choose(e.cause, slots),
+            "d": does, "d2": does, "d3": does, "y": yields, "y2": yields,
+            "k": _several(e.spares, slots, pen),
+        }  # fmt: skip
+        try:
+            return pen.write(pen.pick(_TEXTS[patterns]), clauses)
+        except KeyError:
+            continue
+    return pen.write(_TEXTS["short"][0], clauses)
+
+
+def extremes(seen: Seen) -> tuple[int, int] | None:
+    """Cells that keep least and most of their detail, among those that have some."""
+    busy = [i for i in range(9) if seen.detail[i] >= 0.15]
+    if len(busy) < 2:
+        return None
+    low = min(busy, key=lambda i: (seen.kept[i], i))
+    high = max(busy, key=lambda i: (seen.kept[i], -i))
+    return (low, high) if seen.kept[high] - seen.kept[low] >= 0.03 else None
+
+
+def _where(row: Row, seen: Seen, names: Names, pen: Pen) -> str:
+    """Where detail was lost, and how dark it became."""
+    labels = {a.label for a in row.applied if a.intensity >= 0.1}
+    pool: list[str] = []
+    slots: Slot = {"o": names}
+    if ends := extremes(seen):
+        low, high = ends
+        slots |= {
+            "worst": cell_name(low, pen), "best": cell_name(high, pen),
+            "wp": share(seen.kept[low], pen), "bp": share(seen.kept[high], pen),
+        }  # fmt: skip
+        pool += _TEXTS["where" if seen.kept[low] < 0.85 else "even"]
+    if "dark illumination" in labels and seen.luma_clean - seen.luma_degraded > 0.02:
+        slots |= {
+            "la": share(seen.luma_clean, pen), "lb": share(seen.luma_degraded, pen),
+        }  # fmt: skip
+        pool += _TEXTS["darker"] * 2
+    if "lens flare" in labels and seen.clipped_bright >= 0.02:
+        slots["cb"] = share(seen.clipped_bright, pen)
+        pool += _TEXTS["burnt"]
+    return pen.choose(pool, slots)
+
+
+def _tie(row: Row, scene: Scene, names: Names, pen: Pen) -> str:
+    """What the damage means for the kind of evidence that the question needs."""
+    wanted = _HARMS[scene.aspect]
+    harmful = [a for a in row.applied if wanted in effect(a.label).harms and a.intensity >= 0.12]
+    slots: Slot = {"need": pen.choose(_NEEDS[scene.aspect], {}), "o": names}
+    if not harmful:
+        return pen.choose(_TEXTS["miss"], slots)
+    worst = max(harmful, key=lambda a: a.intensity)
+    if worst.intensity < 0.3:
+        return ""
+    slots["label"] = worst.label
+    return pen.choose(_TEXTS["hit"], slots)

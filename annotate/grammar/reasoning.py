@@ -1,0 +1,199 @@
+"""Reasoning from the undamaged content, as long as the damage asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from annotate.depth import tokens
+from annotate.grammar.influence import extremes
+from annotate.grammar.names import Names, Slot, cell_name, common
+from annotate.grammar.numbers import share
+from annotate.grammar.pen import Pen, Slots, sentence
+from annotate.grammar.phrases import groups, texts
+from annotate.grammar.scene import Scene, lowered
+from annotate.measure import Seen
+
+ANSWER = "\ue000"
+"""Stands for the answer until everything around it is tidied: it is never touched itself."""
+
+_TEXTS = texts("reasoning")
+_KIND = groups("reasoning")["kind"]
+_SHORTEST = 7  # tokens of the shortest step worth adding
+
+
+def reasoning(scene: Scene, seen: Seen | None, target: int, answer: str, pen: Pen) -> str:
+    """The REASONING block of about ``target`` tokens; ``ANSWER`` stands for the answer.
+
+    What the row itself says comes first: its rationales and caption; then the question, the other
+    options, and what was measured on the clean picture; last, what holds of any picture.
+    """
+    return _Writer(scene, seen, target, answer, pen).write()
+
+
+class _Writer:
+    """Collects steps, each with its place in the text, until the target is near."""
+
+    def __init__(self, scene: Scene, seen: Seen | None, target: int, answer: str, pen: Pen) -> None:
+        self.scene, self.seen, self.target, self.pen = scene, seen, target, pen
+        self.answer = answer
+        self.slots: Slot = common(Names(scene, seen, pen), pen) | {"answer": ANSWER}
+        self.parts: list[tuple[float, str]] = []
+        self.left = target
+        self.used: set[str] = set()
+
+    def write(self) -> str:
+        pen = self.pen
+        facts = pen.shuffled(self.scene.facts)
+        self._add(9.0, *self._close(facts))
+        self._facts(facts)
+        if self.scene.caption and self.left > _SHORTEST:
+            self._fitting(1.0, self._caption)
+        for step in pen.shuffled([self._ask, self._kind, self._others, self._layout, self._region]):
+            if self.left >= _SHORTEST:
+                step()
+        self._fill()
+        return " ".join(text for _, text in sorted(self.parts, key=lambda part: part[0]))
+
+    # ------------------------------------------------------------------------------------- fitting
+
+    def _length(self, text: str) -> int:
+        return tokens(text.replace(ANSWER, self.answer))
+
+    def _add(self, place: float, template: str, text: str) -> None:
+        if text:
+            self.parts.append((place, text))
+            self.left -= self._length(text)
+            self.used.add(template)
+
+    def _draw(self, templates: Sequence[str], own: Slots) -> tuple[str, str]:
+        """A template that was not used yet, and the sentence made of it."""
+        slots = self.slots | dict(own)
+        for template in self.pen.shuffled(templates):
+            if template not in self.used and (text := self.pen.choose((template,), slots)):
+                return template, sentence(text)
+        return "", ""
+
+    def _fitting(self, place: float, make: Callable[[], tuple[str, str]], tries: int = 3) -> bool:
+        """Add what ``make`` writes if one of some tries is not too long."""
+        room = self.left + max(2.0, 0.05 * self.target)
+        for _ in range(tries):
+            template, text = make()
+            if text and self._length(text) <= room:
+                self._add(place, template, text)
+                return True
+        return False
+
+    # --------------------------------------------------------------------------------------- steps
+
+    def _close(self, facts: list[str]) -> tuple[str, str]:
+        """The last step, from the evidence to the answer."""
+        if self.target < 60 and facts:
+            # Short chains: one statement and what follows from it, in one sentence.
+            best, length, fact = ("", ""), 0, ""
+            for candidate in facts:
+                for _ in range(2):
+                    made = self._draw(_TEXTS["fact_bear"], _said(candidate))
+                    n = self._length(made[1])
+                    if not best[1] or abs(n - self.target) < abs(length - self.target):
+                        best, length, fact = made, n, candidate
+            if length <= self.target + 3:
+                facts.remove(fact)
+                return best
+        short = self.target < 40 and self.pen.chance(0.5)
+        return self._draw(_TEXTS["bear_short" if short else "bear"], {})
+
+    def _facts(self, facts: list[str]) -> None:
+        for n, fact in enumerate(facts):
+            if self.left <= _SHORTEST:
+                return
+            own = _said(fact)
+            block = ("fact_again" if n else "fact") if "r" in own else "fact_plain"
+            self._fitting(2.0 + 0.1 * n, lambda: self._draw(_TEXTS[block], own))  # noqa: B023
+
+    def _caption(self) -> tuple[str, str]:
+        caption = self.scene.caption
+        low = lowered(caption)
+        if not low:
+            return "", sentence(caption)
+        words = low.split()
+        noun = words[0] in {"a", "an", "the", "two", "three", "four", "some", "several", "many"}
+        clause = not {"is", "are", "was", "were", "has", "have"}.isdisjoint(words[1:8])
+        block = "caption" if noun and not clause else "caption_clause"
+        return self._draw(_TEXTS[block], {"caption": low})
+
+    def _ask(self) -> None:
+        scene = self.scene
+        if scene.asked and self.pen.chance(0.8):
+            self._fitting(0.0, lambda: self._draw(_TEXTS["ask"], {"asked": scene.asked}), 4)
+        elif scene.question:
+            own: Slot = {"question": scene.question}
+            self._fitting(0.0, lambda: self._draw(_TEXTS["ask_quoted"], own), 4)
+
+    def _kind(self) -> None:
+        if kind := _KIND.get(self.scene.aspect):
+            self._fitting(0.5, lambda: self._draw(kind, {}))
+
+    def _others(self) -> None:
+        others = self.pen.shuffled(self.scene.others)
+        if not others:
+            return
+        own: Slot = dict(zip(("x", "x2", "x3"), others, strict=False))
+        blocks = ("others_all", "others_two", "others_one")[max(0, 3 - len(others)) :]
+        for block in blocks:
+            if self._fitting(6.0, lambda: self._draw(_TEXTS[block], own)):  # noqa: B023
+                return
+
+    def _layout(self) -> None:
+        seen, pen = self.seen, self.pen
+        if seen is None:
+            return
+        order = pen.shuffled(range(9))
+        for n in range(1 + (self.left > 60) + (self.left > 110)):
+            a = order[2 * n]
+            own: Slot = {"cell": cell_name(a, pen), "color": seen.colors[a]}
+            b = next((i for i in order if seen.colors[i] != seen.colors[a]), None)
+            if b is not None:
+                own |= {"cell2": cell_name(b, pen), "color2": seen.colors[b]}
+            if len(seen.palette) > 1:
+                first = list(seen.palette[:3])
+                own["palette"] = ", ".join(first[:-1]) + " and " + first[-1]
+            calm, *_, busy = sorted(range(9), key=lambda i: (seen.detail[i], i))
+            if seen.detail[busy] - seen.detail[calm] > 0.3:
+                own |= {"busy": cell_name(busy, pen), "calm": cell_name(calm, pen)}
+                own["busycolor"] = seen.colors[busy]
+            dim, *_, bright = sorted(range(9), key=lambda i: (seen.luma[i], i))
+            if seen.luma[bright] - seen.luma[dim] > 0.15:
+                own |= {"bright": cell_name(bright, pen), "dim": cell_name(dim, pen)}
+            self._fitting(1.5 + 0.1 * n, lambda: self._draw(_TEXTS["layout"], own))  # noqa: B023
+
+    def _region(self) -> None:
+        if self.seen is None or not (ends := extremes(self.seen)):
+            return
+        pen, kept = self.pen, self.seen.kept
+        low, high = ends
+        own: Slot = {
+            "worst": cell_name(low, pen), "best": cell_name(high, pen),
+            "wp": share(kept[low], pen), "bp": share(kept[high], pen),
+        }  # fmt: skip
+        self._fitting(4.0, lambda: self._draw(_TEXTS["region"], own))
+
+    def _fill(self) -> None:
+        """Go on with what holds anyway until the target is near."""
+        near = max(2, round(0.07 * self.target))
+        place = 5.0
+        while self.left > near:
+            # Far from the end any will do; near it, the one that ends nearest.
+            tries = 1 if self.left >= 32 else 5
+            made = [self._draw(_TEXTS["method"], {}) for _ in range(tries)]
+            template, text = min(made, key=lambda m: abs(self.left - self._length(m[1])))
+            if not text or self._length(text) > 2 * self.left:
+                return
+            self._add(place, template, text)
+            place += 0.01
+
+
+def _said(fact: str) -> Slot:
+    own: Slot = {"R": fact}
+    if low := lowered(fact):
+        own["r"] = low
+    return own
