@@ -100,7 +100,8 @@ def sheet(name: str, out: Path, photos: list[Path], side: int) -> None:
     rows = []
     for path in photos:
         x = load(path, side)
-        cells = [to_uint8(ops.get(name)(x, [i], [path.stem])[0]) for i in (0.0, 0.1, 0.25, 0.5, 1.0)]
+        steps = (0.0, 0.1, 0.25, 0.5, 1.0)
+        cells = [to_uint8(ops.get(name)(x, [i], [path.stem])[0]) for i in steps]
         rows.append(np.concatenate(cells, axis=1))
     width = max(r.shape[1] for r in rows)
     rows = [np.pad(r, ((0, 4), (0, width - r.shape[1]), (0, 0))) for r in rows]
@@ -139,7 +140,8 @@ def main() -> None:
     bad = [
         n
         for n, m in table.items()
-        if min(m["spearman_rmse"], m["spearman_ssim"]) < 0.98 or max(m["gap_7px"], m["gap_relative"]) > 0.10
+        if min(m["spearman_rmse"], m["spearman_ssim"]) < 0.98
+        or max(m["gap_7px"], m["gap_relative"]) > 0.10
     ]
     print(f"\n{len(table) - len(bad)} of {len(table)} operators within bounds. Outside: {bad}")
     if args.json:

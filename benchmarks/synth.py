@@ -37,7 +37,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from degrade import images, ops, pipeline, recipe, runs
+from degrade import codecs, images, ops, pipeline, recipe, runs
 from degrade.executor import MAX_PIXELS, Options, Synth
 from degrade.recipe import Recipe
 from degrade.registry import Operator
@@ -165,10 +165,10 @@ STEPS: list[tuple[Any, str, str | None]] = [
     (images, "decode", "decode"),
     (Recipe, "draw", "draw records"),
     (Synth, "_degrade", "layout and transfer"),
-    (pipeline, "to_float", "to float"),
+    (codecs, "from_pixels", "to float"),
     (pipeline, "run", "group by operator"),
     (Operator, "apply", None),
-    (pipeline, "to_uint8", "to 8 bit"),
+    (codecs, "to_pixels", "to 8 bit"),
     (images, "encode", "encode"),
     (runs, "write_atomic", "write"),
     (Synth, "_store", "make rows"),

@@ -1,4 +1,4 @@
-"""Randomness without state: seeds are hashes of where a number is used, fields are functions of seeds.
+"""Randomness without state: a seed is a hash of where it is used, a field a function of its seed.
 
 Nothing here reads or advances a global generator, so a picture's degradation depends on its id and
 never on its batch, worker or device.
@@ -42,7 +42,7 @@ def _mix(h: torch.Tensor) -> torch.Tensor:
     flat = h.view(-1)
     size = _CPU_CHUNK if h.device.type == "cpu" else max(1, flat.numel())
     scratch = torch.empty(min(size, flat.numel()), dtype=h.dtype, device=h.device)
-    for part in flat.split(size):
+    for part in torch.split(flat, size):
         t = scratch[: part.numel()]
         for (shift, mask), factor in zip(_XORSHIFT_MASKS, (_MUL_A, _MUL_B, None), strict=True):
             torch.bitwise_right_shift(part, shift, out=t)
@@ -76,7 +76,8 @@ def uniform(
     seed: torch.Tensor, shape: torch.Size | tuple[int, ...], stream: int = 0
 ) -> torch.Tensor:
     """Uniform float32 in (0, 1), a pure function of ``(seed, shape, stream)``; see :func:`bits`."""
-    return bits(seed, shape, stream).to(torch.float32).mul_(2.0**-32).add_(0.5).clamp_(1e-7, 1 - 1e-7)
+    field = bits(seed, shape, stream).to(torch.float32)
+    return field.mul_(2.0**-32).add_(0.5).clamp_(1e-7, 1 - 1e-7)
 
 
 def normal(

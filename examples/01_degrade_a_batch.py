@@ -15,8 +15,8 @@ PHOTOS = Path(__file__).parent / "photos"
 
 
 def load(name: str) -> Tensor:
-    pixels = decode((PHOTOS / name).read_bytes(), max_pixels=10**8, max_side=320).pixels
-    return pipeline.to_float(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
+    pixels = decode((PHOTOS / name).read_bytes(), max_pixels=10**8).pixels
+    return pipeline.to_float(torch.from_numpy(pixels[:300, :400].copy()).permute(2, 0, 1))
 
 
 batch = torch.stack([load("coffee.jpg"), load("rocket.jpg")])

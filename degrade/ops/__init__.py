@@ -1,7 +1,7 @@
 """All operators, one file each. A file dropped in here is registered by being here.
 
-    from degrade import ops
-    ops.get("motion_blur"), ops.names()
+from degrade import ops
+ops.get("motion_blur"), ops.names()
 """
 
 import importlib

@@ -93,7 +93,7 @@ def graffiti(
         fall = -0.5 * ((centre[:, None] - line[:, :, None, :]) / core[..., None]).square()
         falls.append(torch.exp(fall.clamp_(min=-30.0)))
     density = (falls[0] * ink[:, :, None]) @ falls[1].mT
-    square = density.clamp_(min=1e-12).log_() * (-2.0 * core.square())[..., None]
+    square = density.clamp_(min=1e-26).log_() * (-2.0 * core.square())[..., None]
 
     # Markers have an edge of a pixel, spray cans a soft and slightly grainy one.
     spray = (look[..., 3, :] > 0.5).float()
@@ -106,7 +106,8 @@ def graffiti(
             distance = F.interpolate(distance, (height, across), mode="bilinear")
         alpha = distance.clamp(min=0.0).sqrt_().mul_(-col(sharp[:, k]))
         alpha.add_(col(half[:, k] * sharp[:, k] + 0.5)).addcmul_(grain, col(0.25 * spray[:, k]))
-        layers.append(alpha.clamp_(0.0, 1.0).mul_(clear))
+        begun = (drawn[:, k, 0] > 0.0).float()  # the others exist for other rows of the batch
+        layers.append(alpha.clamp_(0.0, 1.0).mul_(clear).mul_(col(begun)))
         clear = clear - layers[-1]
     colours = torch.tensor(_PALETTE, device=x.device)[(look[..., 0, 0] * len(_PALETTE)).long()]
     paint = colours.flip(1).mT @ torch.cat(layers, dim=1).flatten(2)

@@ -38,7 +38,7 @@ class _Light(NamedTuple):
         "Ritschel et al., Eurographics 2009, Temporal Glare: glare as diffraction at edges",
     ),
 )
-def lens_flare(  # noqa: PLR0917 - as many arguments as its physics
+def lens_flare(
     x: Images,
     energy: Annotated[PerImage, Severity(0.0, 1.0, unit="x strongest flare", power=1.2)],
     across: Annotated[PerImage, Draw(0.05, 0.95, unit="x width")],

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import torch
 
-from degrade.kernels import col, to_linear, to_srgb
+from degrade.kernels import col
 from degrade.params import Draw, Images, PerImage, Severity
 from degrade.registry import operator
+
+_GAMMA = 2.2
 
 
 @operator(
@@ -25,6 +27,9 @@ def scan_lines(
 ) -> Images:
     """Darken the gaps between the scan lines: light times 1 - depth (1 + cos(2 pi y / period)) / 2.
 
+    The signal follows light by a power of 1 / 2.2, as in a tube, so that power of the profile
+    multiplies it.
+
     ``depth`` is the share of light lost in the middle of a gap; half of that is lost on average.
     The profile is averaged over the height of each pixel row, so that lines neither beat with the
     rows nor change with the resolution. Periods below 3 px, in small pictures, are drawn at 3 px.
@@ -33,4 +38,5 @@ def scan_lines(
     y = torch.arange(x.shape[-2], device=x.device, dtype=torch.float32) + 0.5
     wave = torch.cos(2.0 * math.pi * turns * y + torch.deg2rad(phase)[:, None])
     profile = 0.5 + 0.5 * torch.sinc(turns) * wave
-    return to_srgb(to_linear(x) * (1.0 - col(depth) * profile[:, None, :, None]))
+    light = 1.0 - col(depth) * profile[:, None, :, None]  # (B, 1, H, 1)
+    return x * light.pow(1.0 / _GAMMA)
