@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from annotate import prose
 from annotate.depth import tokens
-from annotate.lexicon import Claim, claims, plain, roots, severity
+from annotate.lexicon import Claim, around, claims, plain, roots, severity
 from annotate.support import contradicts, names
 from annotate.terms import ANY, LABELS
 from annotate.views import damaged_view
@@ -31,6 +31,7 @@ Code = Literal[
     "invented",  # a degradation is claimed that was not applied
     "denied",  # INFLUENCE says that a recorded degradation is not there
     "severity",  # an adjective beside a degradation does not fit its intensity
+    "parameters",  # a quality, angle, exposure or D/r0 beside a degradation is not the recorded one
     "answer",  # ANSWER is not the row's
     "conclusion",  # CONCLUSION does not name the answer, or puts another option forward
     "damaged_view",  # REASONING takes the damage for the scene
@@ -89,6 +90,7 @@ def check(
         *_named(case),
         *_invented(case),
         *_severity(case),
+        *_parameters(case),
         *_answer(case),
         *_conclusion(case),
         *_view(case),
@@ -260,6 +262,39 @@ def _severity(case: _Case) -> list[Finding]:
                             "severity", f"{claim.text!r} is called {word!r} at intensity {say}"
                         )
                     )
+    return findings
+
+
+# Label, its parameter, how the number is said, how far from the recorded one it may be (rounding).
+_NUMBERS: tuple[tuple[str, str, re.Pattern[str], float], ...] = (
+    ("jpeg compression", "quality", re.compile(r"\bquality (?:(?:of|at|is|to|level) )*(\d+)"), 1.0),
+    ("motion blur", "angle", re.compile(r"\b(\d+(?:\.\d+)?) ?(?:degrees?\b|\u00b0)"), 1.0),
+    ("dark illumination", "ev", re.compile(r"\b(\d+(?:\.\d+)?) (?:stops?|ev)\b"), 0.11),
+    ("atmospheric turbulence", "d_over_r0", re.compile(r"\bd/r0 (?:of |is )?(\d+\.\d+)"), 0.11),
+)
+
+
+def _parameters(case: _Case) -> list[Finding]:
+    """Numbers that only one parameter can mean, in the sentence that speaks of its degradation."""
+    findings = []
+    for label, name, pattern, off in _NUMBERS:
+        recorded = [
+            p.value
+            for a in case.row.applied
+            if a.label == label
+            for p in a.params
+            if p.name == name
+        ]
+        if not recorded or not pattern.search(case.influence):
+            continue
+        for claim in case.said[0][1]:
+            if claim.term.label != label:
+                continue
+            sentence = around(case.influence, claim)
+            for match in pattern.finditer(sentence):
+                if min(abs(float(match[1][:9]) - value) for value in recorded) > off:
+                    detail = f"{match[0]!r} beside {label}; its {name} is {recorded[0]:.4g}"
+                    findings.append(_finding("parameters", detail))
     return findings
 
 

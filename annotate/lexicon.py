@@ -163,10 +163,10 @@ _NEGATED_AFTER = re.compile(
     r"|noticeable|seen|an? (?:issue|problem|concern)))"
 )
 _SAID_OF_PICTURE_BEFORE = re.compile(
-    rf"\b(?:{PICTURE}|visibility)(?: (?:itself|quality|here|overall))?"
-    r"(?: (?:is|are|was|were|looks?|appears?|seems?|suffers? from|gets?|got|turns?|turned|remains?"
+    rf"(?<!\bin the )(?<!\bin this )\b(?:{PICTURE}|visibility)(?: (?:itself|quality|here|overall))?"
+    r"(?: (?:is|are|was|were|looks?|appears?|seems?|gets?|got|turns?|turned|remains?"
     r"|came|comes?|feels?|being)(?: (?!(?:an?|the|in|on|at|of|above|over|under|with|by|for|from|to)"
-    r" )\w+){0,3}|'s(?: \w+){0,2})? $"
+    r" )\w+){0,3}| suffers? from(?: \w+){0,3}|'s(?: \w+){0,2})? $"
 )
 # "shows graffiti" is content, "shows noise" is not.
 _SHOWN_BY_PICTURE = re.compile(
@@ -190,6 +190,15 @@ def before(text: str, start: int) -> str:
 def after(text: str, end: int) -> str:
     """The part of the clause from ``end`` on, up to 60 characters."""
     return _CLAUSE.split(text[end : end + 60])[0]
+
+
+_SENTENCE_END = re.compile(r"[;!?]|\.(?!\d)")
+
+
+def around(text: str, claim: Claim) -> str:
+    """The sentence of a plain text in which a claim stands, up to 200 characters either side."""
+    head = _SENTENCE_END.split(text[max(0, claim.start - 200) : claim.start])[-1]
+    return head + _SENTENCE_END.split(text[claim.start : claim.end + 200])[0]
 
 
 def claims(
@@ -246,14 +255,14 @@ _BANDS: tuple[tuple[float, float, str], ...] = (
         0.0,
         0.48,
         "slight slightly mild mildly minor light lightly weak weakly subtle subtly gentle gently"
-        " faint faintly small little modest modestly",
+        " faint faintly modest modestly",
     ),
     (0.20, 0.75, "moderate moderately medium middling"),
     (
         0.38,
         1.0,
         "strong strongly heavy heavily pronounced marked considerable considerably substantial"
-        " substantially intense intensely serious seriously thick dense high harsh",
+        " substantially intense intensely serious seriously",
     ),
     (
         0.50,
@@ -273,6 +282,7 @@ _ADJECTIVES = "|".join(SEVERITY)
 _SEVERITY_BEFORE = re.compile(
     rf"(?:(\S+) )?\b({_ADJECTIVES})(?: (?!and|or|with|of|the|a|an|by|from|to|on|in|is|are)\w+)? $"
 )
+_SEVERITY_BESIDE = re.compile(rf"(?:(\S+) )?\b({_ADJECTIVES}) $")
 _SEVERITY_AFTER = re.compile(
     r" (?:is|are|was|were|remains?|stays?|appears?|looks?|seems?)"
     rf"(?: (?:only|very|quite|rather|fairly|so|still|also|really|both|just|at most|truly))*"
@@ -289,7 +299,9 @@ def severity(text: str, claim: Claim) -> list[tuple[str, tuple[float, float]]]:
     """Words of severity beside a claim, with the band of intensities that each allows."""
     found = []
     ahead = before(text, claim.start)
-    if (match := _SEVERITY_BEFORE.search(ahead)) and match[1] not in _REVERSED:
+    # "the mild, sideways motion blur", but not "a strong lamp looks grainy".
+    near = _SEVERITY_BEFORE if claim.term.hard else _SEVERITY_BESIDE
+    if (match := near.search(ahead)) and match[1] not in _REVERSED:
         found.append(match[2])
     if match := _SEVERITY_AFTER.match(after(text, claim.end)):
         found.append(next(group for group in match.groups() if group))

@@ -33,7 +33,6 @@ _FUNCTION = frozenset(
 )
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 _LETTER = re.compile(r"[^\W\d_]")
-_LONG = re.compile(rf"[^\W_]{{{WORD_LENGTH + 1},}}")
 _DIGIT, _DIGITS = re.compile(r"\d"), re.compile(r"\d+")
 _STRANGE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff"
@@ -94,7 +93,11 @@ _REFUSAL_WORDS = frozenset(
     " policy guidelines happy sure certainly course apologize apologise enough insufficient"
     " determined answered".split()
 )
-_SIGNS = re.compile(r"[<>{}\[\]`*:=#|\\_~]")
+_SIGNS = re.compile(r"[<>{}\[\]`*=#|\\_~]")
+_BEFORE_COLON = frozenset(
+    "type types influence influences reasoning conclusion conclusions answer answers user assistant"
+    " system".split()
+)
 
 
 def faults(parts: Mapping[str, str], allowed: str) -> Iterator[tuple[Fault, str]]:
@@ -109,7 +112,7 @@ def faults(parts: Mapping[str, str], allowed: str) -> Iterator[tuple[Fault, str]
         easy = plain(text)
         words = words_of(easy)
         distinct = frozenset(words)
-        yield from _garbled(part, text, allowed)
+        yield from _garbled(part, text, words, allowed)
         yield from _language(part, easy, words)
         yield from _repeated(part, words)
         # A quick look first: most texts hold no word that any of these phrases needs.
@@ -117,7 +120,7 @@ def faults(parts: Mapping[str, str], allowed: str) -> Iterator[tuple[Fault, str]
             yield from _phrase("leak", part, _LEAK, easy, allowed)
         if not _REFUSAL_WORDS.isdisjoint(distinct):
             yield from _phrase("refusal", part, _REFUSAL, easy, allowed)
-        if _SIGNS.search(text):
+        if _SIGNS.search(text) or (":" in text and not _BEFORE_COLON.isdisjoint(distinct)):
             yield from _phrase("markup", part, _MARKUP, text, allowed)
             yield from _phrase("markup", part, _BLOCKS, text, allowed)
         if part != "CONCLUSION":
@@ -167,12 +170,14 @@ def _repeated(part: str, words: Sequence[str]) -> Iterator[tuple[Fault, str]]:
         yield "repetition", f"{part} repeats itself: distinct-3 is {share:.2f}"
 
 
-def _garbled(part: str, text: str, allowed: str) -> Iterator[tuple[Fault, str]]:
+def _garbled(
+    part: str, text: str, words: Sequence[str], allowed: str
+) -> Iterator[tuple[Fault, str]]:
     if not (text.isascii() and text.isprintable()) and (match := _STRANGE.search(text)):
         yield "garble", f"{part} holds the character {match[0]!r}"
-    for match in _LONG.finditer(text):
-        if match[0].lower() not in allowed:
-            yield "garble", f"{part} holds the word {match[0][:30]!r}..."
+    for word in words:
+        if len(word) > WORD_LENGTH and word not in allowed:
+            yield "garble", f"{part} holds the word {word[:30]!r}..."
             break
     for char in set(text):
         run = char * RUN

@@ -65,7 +65,8 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
         "lens blur",
         "motion blur|atmospheric turbulence|dirty lens",
         "",
-        "out of focus|bokeh|unfocus+ed|(?:soft|missed|wrong|poor|lost) focus|lack of focus"
+        "out of focus|bokeh|unfocus+ed|(?:soft|missed|wrong|poor|lost) focus"
+        "|lack of (?:sharp )?focus"
         "|(?:not|badly|wrongly|poorly) focused",
     ),
     (
@@ -93,7 +94,7 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
         "",
         "dirty (?:camera )?lens|lens (?:dirt|dust|smudge|grime|contamination)s?"
         "|(?:smudged|smeared|grimy|dusty|contaminated|stained|unclean|soiled) (?:camera )?lens"
-        "|(?:dirt|dust|grime|smudges|stains|specks|spots|fingerprints?|drops|droplets"
+        "|(?:dirt|dust|grime|smudges?|stains?|specks?|spots?|fingerprints?|drops?|droplets?"
         "|contamination) on (?:the|a) (?:camera )?(?:lens|front glass)",
         "smudg(?:e|es|ed|y|ing)|grime|fingerprints?|dust"
         f"|dirt(?! (?:road|track|path|bike|field|floor|court|lot|hill|mound))"
@@ -111,7 +112,8 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
         "hsv saturation|desaturat\\w+|(?:loss of|lost|reduced|lower|low|weak|weakened|lowered"
         "|drained|diminished|altered|decreased|missing) (?:color )?saturation"
         "|saturation (?:loss|change|drop)s?",
-        "colorless\\w*|drained of colors?|colors? (?:\\w+ ){0,3}(?:drained|muted|pale|paler|dull"
+        "colorless\\w*|drained of colors?|loss of colors?"
+        "|colors? (?:\\w+ ){0,3}(?:drained|muted|pale|paler|dull"
         "|duller|grayish|grayscale|monochrome)|(?:muted|dull|dulled|drained|pale) colors?"
         "|almost monochrome|nearly gray|grayed|toward gray",
     ),
@@ -120,8 +122,16 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
         "lens flare|mean shift|color diffusion|dirty lens|sharpness change|atmospheric turbulence"
         "|dark illumination|jpeg compression|lens blur|motion blur|gaussian noise",
         "",
-        "saturation|saturated|washed out|wash(?:es|ing)? out|faded|fading|bleached"
-        "|colors? (?:\\w+ ){0,3}fade[sd]?",
+        "saturation|(?:washed out|faded|bleached) colors?"
+        "|colors? (?:\\w+ ){0,3}(?:fade[sd]?|washed out|bleached)",
+    ),
+    (
+        "",
+        "hsv saturation|lens flare|mean shift|color diffusion|dirty lens|sharpness change"
+        "|atmospheric turbulence|dark illumination|jpeg compression|lens blur|motion blur"
+        "|gaussian noise",
+        "",
+        "saturated|washed out|wash(?:es|ing)? out|faded|fading|bleached",
     ),
     (
         "jpeg compression",
@@ -150,7 +160,8 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
         "block (?:exchange|swap|change|shuffl|displacement)\\w*"
         "|(?:exchanged|swapped|misplaced|shuffled|transposed|displaced|scrambled|exchanging"
         "|swapping) (?:\\w+ )?(?:blocks|tiles|patches)"
-        "|(?:blocks|tiles|patches|squares) (?:\\w+ ){0,3}(?:exchanged|swapped|misplaced|shuffled"
+        "|(?:blocks|tiles|patches|squares|regions|cells)"
+        " (?:\\w+ ){0,3}(?:exchanged|swapped|misplaced|shuffled"
         "|transposed|out of place|trade[sd]? places|change[sd]? places|swap places)",
         "jumbled|scrambled|shuffled",
     ),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from annotate.checks import LENGTH_HIGH, LENGTH_LOW, Finding, check
 from annotate.depth import target, tokens
 from annotate.lexicon import claims, plain
+from annotate.offline import write
 from annotate.support import contradicts, names
 from annotate.terms import LABELS, TERMS
 from annotate.testing import gold
@@ -62,8 +63,6 @@ def test_valid_chains_are_never_refused() -> None:
 
 
 def test_chains_of_the_offline_writer_are_never_refused() -> None:
-    write = pytest.importorskip("annotate.offline", exc_type=ImportError).write
-
     for made in cases(300, seed=3):
         chain = write(made.row, made.question, None)
         assert check(chain, made.row, made.question, made.target) == ()
@@ -247,6 +246,19 @@ def test_an_adjective_belongs_to_the_type_beside_it_alone() -> None:
     assert influence("Severe motion blur and slight gaussian noise hide letters.", *both) == set()
     assert "severity" in influence("Severe gaussian noise and motion blur hide it.", *both)
     assert "severity" not in influence("The gaussian noise is not severe; motion blur is.", *both)
+
+
+@pytest.mark.parametrize(
+    ("said", "fits"),
+    [
+        ("The jpeg compression at quality 52 frays outlines.", True),
+        ("The jpeg compression at quality 25 frays outlines.", False),
+        ("At quality 25, this jpeg compression frays outlines.", False),
+        ("The jpeg compression frays outlines. The paper is of quality 25.", True),
+    ],
+)
+def test_numbers_beside_a_degradation_must_be_its_parameters(said: str, fits: bool) -> None:
+    assert ("parameters" not in influence(said, ("jpeg compression", 0.5))) == fits
 
 
 def test_a_label_of_a_later_operator_works_by_its_name() -> None:

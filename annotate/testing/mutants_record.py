@@ -214,6 +214,31 @@ def _understated(case: Case, rng: random.Random, write: Write) -> str | None:
     return _called(case, rng, [w for w in _WEAK if " " not in w], 0.60, 1.0)
 
 
+_MEANT = {
+    "jpeg compression": "The jpeg compression, at quality {}, frays the outlines.",
+    "motion blur": "The motion blur runs at {} degrees across it.",
+    "dark illumination": "The dark illumination takes {} stops of light.",
+    "atmospheric turbulence": "The atmospheric turbulence has a D/r0 of {}.0 here.",
+}
+_PARAMETER = {
+    "jpeg compression": "quality",
+    "motion blur": "angle",
+    "dark illumination": "ev",
+    "atmospheric turbulence": "d_over_r0",
+}
+
+
+@plants("parameters")
+def _another_parameter(case: Case, rng: random.Random, write: Write) -> str | None:
+    able = [a for a in case.row.applied if a.label in _MEANT]
+    if not able:
+        return None
+    item = rng.choice(able)
+    true = next(p.value for p in item.params if p.name == _PARAMETER[item.label])
+    said = _MEANT[item.label].format(round(true) + rng.choice((3, 7, 20)))
+    return changed(case.chain, influence=inserted(case.chain.influence, said, rng))
+
+
 @plants("damaged_view")
 def _damage_taken_for_scene(case: Case, rng: random.Random, write: Write) -> str | None:
     if not case.row.applied:
