@@ -121,6 +121,14 @@ def test_no_server_stops_the_run_and_costs_nothing(server: FaultServer, tmp_path
     assert all(isinstance(r, Reply) for r in with_chat(server, tmp_path / "j", ask(row(0), row(1))))
 
 
+def test_a_burst_of_failures_counts_once(server: FaultServer, tmp_path: Path) -> None:
+    """A server that restarts fails all that is in flight: no reason to stop the run."""
+    server.delay = 0.3
+    requests = [row(i, "h503*1") for i in range(12)]
+    replies = with_chat(server, tmp_path / "j", ask(*requests), concurrency=12, breaker=4)
+    assert all(isinstance(r, Reply) for r in replies)
+
+
 def test_a_longer_pause_than_allowed_stops_the_run(server: FaultServer, tmp_path: Path) -> None:
     (error,) = with_chat(server, tmp_path / "j", ask(row(1, "r429:86400")), longest_pause=60)
     assert isinstance(error, FatalError)
