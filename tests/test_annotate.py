@@ -140,7 +140,7 @@ def test_rows_whose_pictures_are_gone_are_kept_as_failed(tmp_path: Path) -> None
 
 
 def test_kill_and_repeat_gives_the_same_chains(tmp_path: Path) -> None:
-    made(tmp_path, 600)
+    made(tmp_path, 330)
     whole = Annotator(rows_of(tmp_path), tmp_path / "run-whole", OfflineWriter(0, 2))
     whole.run()
     command = [sys.executable, "-m", "degrade.cli", "annotate", str(tmp_path / "run"), "--quiet"]
