@@ -174,6 +174,7 @@ def normalised(psf: torch.Tensor) -> torch.Tensor:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)  # what is kept may be asked for next where gradients flow
 def _spline_basis(pixels: int, step: float, device: torch.device) -> torch.Tensor:
     """(pixels, knots) cubic B-spline weights of knots ``step`` pixels apart; rows sum to 1."""
     knots = math.ceil(pixels / step) + 3
@@ -192,7 +193,7 @@ def smooth_noise(
     Args:
         seed: (B,) seeds.
         x: The batch whose (H, W) the field covers.
-        cell: Correlation length as a share of the short side.
+        cell: Correlation length as a share of the short side; never below one pixel.
         channels: Number of independent fields per picture.
         stream: As in :func:`degrade.rng.bits`.
 
@@ -200,7 +201,7 @@ def smooth_noise(
         (B, channels, H, W) float32.
     """
     height, width = x.shape[-2:]
-    step = cell * short_side(x)
+    step = max(cell * short_side(x), 1.0)
     down = _spline_basis(height, step, x.device)
     across = _spline_basis(width, step, x.device)
     # Knots are seeded on a square of fixed size, so that a resize by half a pixel more or less
