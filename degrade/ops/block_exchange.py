@@ -20,7 +20,7 @@ _LAST = 1 << 62  # sorts behind every key
 )
 def block_exchange(
     x: Images,
-    share: Annotated[PerImage, Severity(0.0, 0.6, unit="share of blocks")],
+    share: Annotated[PerImage, Severity(0.0, 0.5, unit="share of blocks", size_power=0.13)],
     block: Annotated[PerImage, Draw(0.05, 0.075, unit="px", relative=True)],
     seed: Seed,
 ) -> Images:
