@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -113,6 +114,15 @@ class Synth:
             raise UserError(
                 f"The output folder {out} lies inside the source folder {src}: the next run would "
                 "degrade its own output. Give a folder outside of it."
+            )
+        if around.is_relative_to(inside):
+            raise UserError(
+                f"The source {src} lies inside the output folder {out}, where it would be "
+                "overwritten. Give another folder."
+            )
+        if not re.fullmatch(r"\w+(\.\w+)*", options.split):
+            raise UserError(
+                f"Split {options.split!r} is no name: use letters, digits, underscores and dots."
             )
         self.listing: Listing = scan(src)
         sources = self.listing.sources[: options.limit]
@@ -233,10 +243,10 @@ class Synth:
             return Done(failure=loaded)
         made = []
         for piece in self._pieces(loaded):
-            pixels = self._degrade([piece])
+            (pixels,) = self._degrade([piece])
             if isinstance(pixels, str):
                 return Done(failure=self._failure(job, "not_degradable", pixels))
-            made.append((piece, pixels[0]))
+            made.append((piece, pixels))
         return self._store(loaded, made)
 
     def _batched(self, pool: ThreadPoolExecutor, jobs: list[Job]) -> Iterator[Done]:
@@ -267,13 +277,13 @@ class Synth:
         for entries in by_shape.values():
             for part in split_counts(len(entries), self.batch):
                 places, pieces = zip(*(entries[k] for k in part), strict=True)
-                pixels = self._degrade(list(pieces))
-                for k, (i, piece) in enumerate(zip(places, pieces, strict=True)):
+                degraded = self._degrade(list(pieces))
+                for i, piece, pixels in zip(places, pieces, degraded, strict=True):
                     entry = made[i]
                     if isinstance(pixels, str):
                         made[i] = self._failure(piece.loaded.job, "not_degradable", pixels)
                     elif isinstance(entry, list):
-                        entry.append((piece, pixels[k]))
+                        entry.append((piece, pixels))
         return made
 
     def _load(self, job: Job) -> Loaded | Failure:
@@ -302,20 +312,23 @@ class Synth:
                 pieces.append(Piece(loaded, copy + level, variant.applied))
         return pieces
 
-    def _degrade(self, pieces: list[Piece]) -> list[images.Pixels] | str:
-        """Pictures of one shape -> their degraded pixels, or why that cannot be."""
+    def _degrade(self, pieces: list[Piece]) -> list[images.Pixels | str]:
+        """Pictures of one shape -> the degraded pixels of each, or why it has none."""
         try:
             with torch.inference_mode():
                 batch = codecs.from_pixels([p.loaded.picture.pixels for p in pieces], self.device)
-                return codecs.to_pixels(pipeline.run(batch, [p.applied for p in pieces]))
+                return [*codecs.to_pixels(pipeline.run(batch, [p.applied for p in pieces]))]
         except UserError as error:  # a size that a codec cannot hold
-            return str(error)
+            reason = str(error)
         except (MemoryError, torch.OutOfMemoryError):
-            return "not enough memory; reduce it with --max-side or --batch"
+            reason = "not enough memory; reduce it with --max-side"
         except RuntimeError as error:
             if "allocate memory" not in str(error):  # torch's CPU allocator has no error of its own
                 raise
-            return "not enough memory; reduce it with --max-side or --batch"
+            reason = "not enough memory; reduce it with --max-side"
+        if len(pieces) == 1:
+            return [reason]
+        return [one for piece in pieces for one in self._degrade([piece])]  # neighbours may do
 
     def _finish(
         self, loaded: Loaded | Failure, made: list[tuple[Piece, images.Pixels]] | Failure

@@ -102,6 +102,8 @@ class Run(Generic[S]):
                 process is at work in it, or there is nothing to resume.
             StoppedError: The disk is full, or the folder cannot be written.
         """
+        if self.out.exists() and not self.out.is_dir():
+            raise UserError(f"{self.out} is a file. Give a folder to write.")
         try:
             created = not self.out.exists()
             self.out.mkdir(parents=True, exist_ok=True)
@@ -121,6 +123,8 @@ class Run(Generic[S]):
             ) from error
 
     def _open(self, overwrite: bool, resume: bool) -> bool:
+        if overwrite and resume:
+            raise UserError("--overwrite starts anew and --resume goes on: give one of them.")
         if overwrite and (self._summary.exists() or self._plan.exists()):
             self._clear()
         if self._summary.exists():
@@ -142,17 +146,21 @@ class Run(Generic[S]):
         return False
 
     def _clear(self) -> None:
-        """Remove what a job writes and nothing else; what says that it is ours goes last."""
+        """Remove what a job writes and nothing else; what says that it is ours goes last.
+
+        Markers go before what they vouch for, as a kill in between must not leave them alone.
+        """
         if self._summary.exists():
             self.work.mkdir(exist_ok=True)
             self._summary.replace(self._plan)
-        for name in self._folders:
-            shutil.rmtree(self.out / name, ignore_errors=True)
-        for name in self._tables:
-            (self.out / name).unlink(missing_ok=True)
         for path in self.work.iterdir():
             if path != self._plan:
                 path.unlink()
+        for name in self._folders:
+            if (self.out / name).exists():
+                shutil.rmtree(self.out / name)
+        for name in self._tables:
+            (self.out / name).unlink(missing_ok=True)
         self._plan.unlink()
 
     def _same(self, path: Path, what: str) -> None:
@@ -257,13 +265,15 @@ def read_json(path: Path) -> dict[str, Any]:
         UserError: Missing or damaged.
     """
     try:
-        data: dict[str, Any] = json.loads(path.read_bytes())
+        data: Any = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise UserError(
             f"There is no {path.name} in {path.parent}: is it a finished run?"
         ) from None
     except (OSError, ValueError) as error:
         raise UserError(f"Cannot read {path}: {error}") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path} is damaged: it holds no JSON object.")
     return data
 
 

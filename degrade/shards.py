@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
-from degrade.runs import Marker, Run
+from degrade.errors import UserError
+from degrade.runs import Marker, Run, read_json
 from degrade.schema import Failure, Question, Record, Row
 
 Format = Literal["folder", "parquet"]
@@ -171,6 +172,18 @@ def counts(shards: Iterable[Shard]) -> dict[str, Any]:
     }
 
 
+def read_summary(out: Path) -> dict[str, Any]:
+    """The ``run.json`` of a finished run.
+
+    Raises:
+        UserError: Missing, damaged or of something else.
+    """
+    found = read_json(out / RUN)
+    if not all(isinstance(found.get(key), dict) for key in ("settings", "counts")):
+        raise UserError(f"{out / RUN} is damaged: 'settings' or 'counts' is missing.")
+    return found
+
+
 class Stored(NamedTuple):
     """A row read back: with what is asked about it, and the pictures where the file holds them."""
 
@@ -186,16 +199,26 @@ def read_rows(out: Path, fmt: Format) -> Iterator[Stored]:
     A folder run gives names to open under ``out`` and no bytes; Parquet gives both pictures.
     Columns of :class:`Question` may stand beside a run's own.
     """
-    if fmt == "folder":
-        with (out / METADATA).open(encoding="utf-8") as file:
-            for text in file:
-                yield _stored(json.loads(text))
-        return
-    for path in sorted((out / "data").glob("*.parquet")):
-        with pq.ParquetFile(path) as table:
-            for batch in table.iter_batches(batch_size=ROW_GROUP_ROWS):
-                for item in batch.to_pylist():
-                    yield _stored(item)
+    files = [out / METADATA] if fmt == "folder" else sorted((out / "data").glob("*.parquet"))
+    for path in files:
+        number = 0
+        try:
+            for item in _lines(path) if fmt == "folder" else _records(path):
+                number += 1
+                yield _stored(item)
+        except (OSError, ValueError) as error:  # ValueError: JSON, Arrow and pydantic alike
+            raise UserError(f"Cannot read {path} beyond row {number}: {error}") from None
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        yield from map(json.loads, file)
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    with pq.ParquetFile(path) as table:
+        for batch in table.iter_batches(batch_size=ROW_GROUP_ROWS):
+            yield from batch.to_pylist()
 
 
 def _stored(item: dict[str, Any]) -> Stored:

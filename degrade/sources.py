@@ -112,9 +112,11 @@ def _suffix(name: str) -> str:
 def _with_ids(paths: Sequence[str]) -> Iterator[Source]:
     taken: set[str] = set()
     for path in paths:
-        identity, number = printable(path), 2
+        identity, quoted = printable(path), 0
         while identity in taken:  # "a%FF.jpg" may exist beside the name that needed escaping
-            identity, number = f"{printable(path)}~{number}", number + 1
+            quoted += 1  # more than is needed, so that the name still says which file is meant
+            head = "".join(f"%{byte:02X}" for byte in os.fsencode(path[:quoted]))
+            identity = head + printable(path[quoted:])
         taken.add(identity)
         yield Source(path, identity)
 

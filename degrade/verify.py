@@ -13,7 +13,7 @@ import torch
 
 from degrade import codecs, images, pipeline, shards
 from degrade.errors import UserError
-from degrade.runs import bounded_map, read_json
+from degrade.runs import bounded_map
 from degrade.runtime import resolve_device, tuned
 from degrade.schema import Row
 from degrade.shards import Stored
@@ -48,7 +48,7 @@ class Verifier:
 
     def __init__(self, out: Path, source: Path | None, device: str, workers: int) -> None:
         self.out = out
-        self.run = read_json(out / shards.RUN)
+        self.run = shards.read_summary(out)
         self.settings: dict[str, Any] = self.run["settings"]
         self.device = resolve_device(device)
         self.same_device = self.device.type == self.settings["device"]
@@ -63,19 +63,27 @@ class Verifier:
             )
 
     def check(self, sample: int | None = None) -> Iterator[Difference | None]:
-        """One entry per row checked, None where it replays.
+        """One entry per row checked, None where it replays; one more where rows are missing.
 
         Args:
             sample: Check only this many, spread evenly over the run.
         """
         total = self.total
         wanted = total if sample is None else min(sample, total)
-        rows = shards.read_rows(self.out, self.settings["format"])
-        chosen = (
-            item for i, item in enumerate(rows) if i * wanted // total != (i + 1) * wanted // total
-        )
+        found = 0
+
+        def chosen() -> Iterator[Stored]:
+            nonlocal found
+            for i, item in enumerate(shards.read_rows(self.out, self.settings["format"])):
+                found += 1
+                if i < total and i * wanted // total != (i + 1) * wanted // total:
+                    yield item
+
         with tuned(one_thread_per_picture=True), ThreadPoolExecutor(self.workers) as pool:
-            yield from bounded_map(pool, self._one, chosen, window=2 * self.workers)
+            yield from bounded_map(pool, self._one, chosen(), window=2 * self.workers)
+        if found != total:
+            problem = f"{found} rows are left, {shards.RUN} counts {total}"
+            yield Difference("", str(self.out), problem)
 
     def _one(self, item: Stored) -> Difference | None:
         row, stored, clean = item.row, item.image, item.clean

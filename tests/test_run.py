@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from datasets import load_dataset
 from PIL import Image
 
-from degrade import recipe, runs, shards
+from degrade import pipeline, recipe, runs, shards
 from degrade.errors import StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.verify import Verifier
@@ -185,6 +186,92 @@ def test_resume_insists_on_something_to_resume(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no unfinished run"):
         Synth(src, tmp_path / "out", ROBUST, 0, Options()).run(resume=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_overwrite_leaves_no_marker_without_its_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    src = pictures(tmp_path / "src", 70)
+    synth(src, tmp_path / "whole")
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    run = Synth(src, tmp_path / "out", ROBUST, 0, Options())
+    with monkeypatch.context() as patch:
+        patch.setattr(run.run_folder, "finish", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run.run()
+        assert len(list((tmp_path / "out" / ".work").glob("shard-*"))) == 2
+        patch.setattr(runs.shutil, "rmtree", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run.run(overwrite=True)
+    (tmp_path / "out" / "images" / "003.png").unlink()  # as if rmtree had come thus far
+    synth(src, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+def test_options_that_would_destroy_something_are_refused(tmp_path: Path) -> None:
+    src = pictures(tmp_path / "src", 2)
+    synth(src, tmp_path / "out")
+    before = tree(tmp_path / "out")
+    with pytest.raises(UserError, match="give one of them"):
+        Synth(src, tmp_path / "out", ROBUST, 0, Options()).run(overwrite=True, resume=True)
+    with pytest.raises(UserError, match="inside the output"):
+        Synth(tmp_path / "out" / "images", tmp_path / "out", ROBUST, 0, Options())
+    with pytest.raises(UserError, match="is no name"):
+        Synth(src, tmp_path / "new", ROBUST, 0, Options(format="parquet", split="../../x"))
+    with pytest.raises(UserError, match="is a file"):
+        synth(src, src / ".." / "out" / "run.json")
+    assert tree(tmp_path / "out") == before
+
+
+def test_names_that_need_escaping_beside_names_that_look_escaped(tmp_path: Path) -> None:
+    src = pictures(tmp_path / "src", 2)
+    (src / "000.png").rename(src / "a%FF.png")
+    (src / "001.png").rename(os.fsdecode(os.fsencode(src) + b"/a\xff.png"))
+    synth(src, tmp_path / "out", copies=2)
+    assert len({r["id"] for r in rows(tmp_path / "out")}) == 4
+    assert differing(tmp_path / "out") == []
+
+
+def test_a_picture_that_cannot_be_degraded_leaves_its_batch_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    src = pictures(tmp_path / "src", 9)
+    real = pipeline.run
+
+    def small_memory(x: torch.Tensor, plans: Any) -> torch.Tensor:
+        if len(x) > 2 or any(a.operator == "hsv_saturation" for plan in plans for a in plan):
+            raise MemoryError
+        return real(x, plans)
+
+    made = {}
+    monkeypatch.setattr(pipeline, "run", small_memory)
+    for batch in (1, 8):
+        result = synth(src, tmp_path / str(batch), batch=batch)
+        made[batch] = [r["id"] for r in rows(tmp_path / str(batch))], result["counts"]
+    assert made[1] == made[8]
+    assert 0 < made[1][1]["failed"] < 9
+
+
+def test_a_damaged_run_is_said_to_be(tmp_path: Path) -> None:
+    src, out = pictures(tmp_path / "src", 3), tmp_path / "out"
+    synth(src, out)
+    whole = (out / "metadata.jsonl").read_text()
+    (out / "metadata.jsonl").write_text("".join(whole.splitlines(keepends=True)[:2]))
+    assert differing(out) == differing(out, sample=1) == ["2 rows are left, run.json counts 3"]
+    for broken in (whole[:-40], whole + "{}\n"):
+        (out / "metadata.jsonl").write_text(broken)
+        with pytest.raises(UserError, match="Cannot read"):
+            differing(out)
+    (out / "metadata.jsonl").unlink()
+    with pytest.raises(UserError, match="Cannot read"):
+        differing(out)
+    for text in ("{}", "[]", "{"):
+        (out / "run.json").write_text(text)
+        with pytest.raises(UserError, match=r"damaged|Cannot read"):
+            differing(out)
 
 
 def test_foreign_folders_are_never_touched(tmp_path: Path) -> None:
