@@ -132,7 +132,7 @@ class Recipe(Record):
             raise UserError(f"Recipe {self.name!r} needs {' and '.join(missing)}.")
         changes: dict[str, Any] = {"needs": ()}
         if only:
-            chosen = [ops.get(name) for name in only]
+            chosen = list({op.name: op for op in map(ops.get, only)}.values())
             for op in chosen:
                 if self.operators and op.name not in self.operators:
                     raise unknown(f"operator of recipe {self.name!r}", op.name, self.operators)

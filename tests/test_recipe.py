@@ -121,3 +121,8 @@ def test_unknown_recipes_suggest_the_nearest(tmp_path: Path) -> None:
         recipe.load("robust-r2")
     with pytest.raises(UserError, match="No such file"):
         recipe.load(str(tmp_path / "none.yaml"))
+
+
+def test_an_operator_given_twice_is_given_once() -> None:
+    single = recipe.load("single")
+    assert single.narrowed(["graffiti", "graffiti"], 0.4) == single.narrowed(["graffiti"], 0.4)
