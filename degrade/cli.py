@@ -221,7 +221,7 @@ def synth(
         result = run.run(overwrite=overwrite, resume=resume, progress=progress)
     counts = result["counts"]
     if result["already_finished"] and not quiet:
-        out.print(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
+        _say(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
     elif not quiet:
         _summary(dest, result)
     if counts["failed"]:
@@ -242,14 +242,21 @@ def _summary(dest: Path, result: dict[str, Any]) -> None:
         for name in names:
             table.add_row("", name, str(counts["operators"][name]))
     out.print(table)
-    out.print(
+    _say(
         f"{counts['rows']} pictures ({counts['clean']} left clean) in {dest}, "
         f"fingerprint {result['fingerprint']}"
     )
     if result["ignored_files"]:
-        out.print(f"{result['ignored_files']} other files in the source were ignored.")
+        _say(f"{result['ignored_files']} other files in the source were ignored.")
     for reason, number in counts["failures"].items():
-        out.print(f"[yellow]{number} in quarantine: {reason}[/] (see {dest / 'quarantine.jsonl'})")
+        _say(f"{number} in quarantine: {reason} (see {dest / 'quarantine.jsonl'})", "yellow")
+
+
+def _say(text: str, style: str = "") -> None:
+    """One line, whatever the width: names in it may hold what rich would take for markup."""
+    from degrade.sources import printable
+
+    out.print(Text(printable(text), style), soft_wrap=True)
 
 
 @app.command()
@@ -275,7 +282,7 @@ def verify(
     differences, checked = [], 0
     with progress_bar("replaying", quiet or as_json) as progress:
         for difference in verifier.check(sample):
-            checked += 1
+            checked += difference is None or bool(difference.id)
             progress(checked, total)
             if difference:
                 differences.append(difference)
@@ -285,7 +292,8 @@ def verify(
         for d in differences:
             typer.echo(f"{d.file_name}: {d.problem}")
     if not quiet and not as_json:
-        out.print(f"{checked - len(differences)} of {checked} rows replay.")
+        good = checked - sum(bool(d.id) for d in differences)
+        out.print(f"{good} of {checked} rows replay.")
     if differences:
         raise typer.Exit(EXIT_DIFFERS)
 
@@ -315,7 +323,7 @@ def preview(
         raise UserError(f"Cannot read {image}: {error.detail}.") from None
     except OSError as error:
         raise UserError(f"{error.filename or dest}: {error.strerror or error}.") from None
-    out.print(f"Wrote {dest}")
+    _say(f"Wrote {dest}")
 
 
 app.command()(annotate)

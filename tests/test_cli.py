@@ -62,6 +62,13 @@ def test_the_main_job_on_real_photographs(tmp_path: Path) -> None:
     assert [d["id"] for d in json.loads(bad.stdout)["differences"]] == ["coffee.jpg"]
 
 
+def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    out = tmp_path / "photos [copy] [" / "x]"  # what rich would take for tags, one of them closing
+    done = cli("synth", PHOTOS / "cat.jpg", out, "--max-side", "32")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"1 pictures (0 left clean) in {out}, fingerprint" in done.stdout
+
+
 def test_quarantine_exits_with_3(tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "broken.jpg").touch()
