@@ -96,8 +96,8 @@ def measure(clean: NDArray[np.uint8], degraded: NDArray[np.uint8]) -> Seen:
         luma_degraded=_share(luma_b.mean() / 255),
         contrast_clean=_share(luma_a.std() / 255),
         contrast_degraded=_share(luma_b.std() / 255),
-        saturation_clean=_share(np.ptp(a, axis=2).mean() / 255),
-        saturation_degraded=_share(np.ptp(b, axis=2).mean() / 255),
+        saturation_clean=_share(_chroma(a) / 255),
+        saturation_degraded=_share(_chroma(b) / 255),
         noise=_share((_noise(degraded) - _noise(clean)) / 255),
         clipped_dark=_share((luma_b < 8).mean()),
         clipped_bright=_share((luma_b > 247).mean()),
@@ -126,7 +126,13 @@ def _reduced(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _luma(x: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.asarray(x @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
+    return np.asarray(Image.fromarray(x).convert("L"), np.float32)
+
+
+def _chroma(x: NDArray[np.uint8]) -> float:
+    r, g, b = (x[..., i] for i in range(3))  # a reduction along an axis of three is slow
+    high = np.maximum(np.maximum(r, g), b)
+    return float((high - np.minimum(np.minimum(r, g), b)).mean())
 
 
 def _fine(y: NDArray[np.float32]) -> NDArray[np.float32]:

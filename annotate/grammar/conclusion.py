@@ -25,7 +25,7 @@ def conclusion(scene: Scene, total: float, pen: Pen) -> str:
     slots: Slot = {"answer": ANSWER}
     if names.any_own:
         slots["o"] = names
-    wrong = [re.compile(rf"(?<!\w){re.escape(o)}(?!\w)", re.I) for o in scene.others]
+    wrong = [re.compile(rf"(?<!\w){re.escape(o)}(?!\w)", re.I) for o in scene.wrong]
     for block in (tone, tone, tone, "firm", "bare", "bare", "bare"):
         text = sentence(pen.choose(_TEXTS[block], slots))
         if not any(w.search(text) for w in wrong):

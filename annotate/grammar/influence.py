@@ -19,6 +19,7 @@ NOTHING = 0.005
 
 _TEXTS = texts("influence")
 _NEEDS = groups("influence")["needs"]
+_CAPITALS = {"jpeg": "JPEG", "hsv": "HSV", "gaussian": "Gaussian"}
 _NUMBERS = "two three four five six seven eight nine ten".split()
 _HARMS = {
     "count": "count", "color": "color", "text": "text", "reason": "action", "place": "place",
@@ -43,13 +44,15 @@ def influence(row: Row, scene: Scene, seen: Seen | None, pen: Pen) -> str:
     if len(applied) > 1 and total > 0.8 and pen.chance(0.3):
         count = _NUMBERS[min(len(applied), 10) - 2]
         slots: Slot = {
-            "label": worst.label, "count": count, "Count": count.capitalize(), "o": names,
+            "label": shown(worst.label), "count": count, "Count": count.capitalize(), "o": names,
         }  # fmt: skip
         out.append(pen.choose(_TEXTS["first"], slots))
     for n, a in enumerate(applied):
         text = _one(a, row, names, pen)
         if n and pen.chance(0.25):
-            text = f"{pen.pick(_TEXTS['links'])} {text[0].lower()}{text[1:]}"
+            proper = text[:2].isupper() or text.startswith("Gaussian")
+            start = text[0] if proper else text[0].lower()
+            text = f"{pen.pick(_TEXTS['links'])} {start}{text[1:]}"
         out.append(text)
     if seen and pen.chance(min(0.9, 0.2 + 0.2 * total)):
         out.append(_where(row, seen, names, pen))
@@ -57,6 +60,12 @@ def influence(row: Row, scene: Scene, seen: Seen | None, pen: Pen) -> str:
         out.append(_tie(row, scene, names, pen))
     # A pattern may hold two sentences; each begins with a capital.
     return " ".join(sentence(part) for text in out for part in _INNER_STOP.split(text) if part)
+
+
+def shown(label: str) -> str:
+    """A label as people write it: ``JPEG compression``."""
+    first, _, rest = label.partition(" ")
+    return f"{_CAPITALS.get(first, first)} {rest}".strip()
 
 
 def _gated(templates: Sequence[str], intensity: float) -> list[str]:
@@ -68,11 +77,11 @@ def _gated(templates: Sequence[str], intensity: float) -> list[str]:
 
 def _several(templates: Sequence[str], slots: Slot, pen: Pen) -> Callable[[], str]:
     """Clauses one after another, none twice; KeyError when there are no more."""
-    left = pen.shuffled(templates)
+    left = pen.drawn(templates)
 
     def following() -> str:
-        while left:
-            if text := pen.choose((left.pop(),), slots):
+        for template in left:
+            if text := pen.choose((template,), slots):
                 return text
         raise KeyError("no clause left")
 
@@ -83,11 +92,11 @@ def _one(applied: Applied, row: Row, names: Names, pen: Pen) -> str:
     """A sentence or two on one record."""
     i = applied.intensity
     if i < NOTHING:
-        return pen.choose(_TEXTS["void"], {"label": applied.label, "o": names})
+        return pen.choose(_TEXTS["void"], {"label": shown(applied.label), "o": names})
     e = effect(applied.label)
     slots: Slot = {**common(names, pen), **facts(applied, row, pen)}
     slots["sev"] = SEVERITY[level(i)]
-    slots["label"] = applied.label
+    slots["label"] = shown(applied.label)
     patterns = "short" if i < 0.2 + 0.2 * pen.below(2) else "long" if i > 0.75 else "middle"
     for _ in range(4):  # a pattern may ask for more clauses than the record has numbers for
         does = _several(_gated(e.does, i), slots, pen)
@@ -124,6 +133,7 @@ def _where(row: Row, seen: Seen, names: Names, pen: Pen) -> str:
         slots |= {
             "worst": cell_name(low, pen), "best": cell_name(high, pen),
             "wp": share(seen.kept[low], pen), "bp": share(seen.kept[high], pen),
+            "only": pen.pick(("only ", "just ", "")) if seen.kept[low] < 0.5 else "",
         }  # fmt: skip
         pool += _TEXTS["where" if seen.kept[low] < 0.85 else "even"]
     if "dark illumination" in labels and seen.luma_clean - seen.luma_degraded > 0.02:
@@ -147,5 +157,5 @@ def _tie(row: Row, scene: Scene, names: Names, pen: Pen) -> str:
     worst = max(harmful, key=lambda a: a.intensity)
     if worst.intensity < 0.3:
         return ""
-    slots["label"] = worst.label
+    slots["label"] = shown(worst.label)
     return pen.choose(_TEXTS["hit"], slots)

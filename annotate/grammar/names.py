@@ -30,11 +30,10 @@ class Names:
         self._pen = pen
         self._own = pen.shuffled(scene.things)
         self._vague = vague
-        general = [pen.write(g, {}) for g in pen.shuffled(_TEXTS["general"])]
+        self._general = pen.shuffled(_TEXTS["general"]) if vague or not scene.things else []
         if seen:
             cells = [f"the {cell_name(i, pen)}" for i in pen.shuffled(range(9))]
-            general = [x for pair in zip(general, cells, strict=False) for x in pair]
-        self._general = general
+            self._general = [x for pair in zip(self._general, cells, strict=False) for x in pair]
         self._at = 0
 
     @property
@@ -52,13 +51,15 @@ class Names:
         self._at += 1
         own, general, pen = self._own, self._general, self._pen
         if not own or (self._vague and pen.chance(0.6 / (len(own) + 1))):
-            return general[self._at % len(general)]
+            return pen.write(general[self._at % len(general)], {})
         thing = own[self._at % len(own)]
         if thing.longer and pen.chance(0.4):
             return thing.longer
         if len(own) > 2 and pen.chance(0.15):
             self._at += 1
             return f"{thing.text} and {own[self._at % len(own)].text}"
+        if self._vague and pen.chance(0.15):
+            return pen.choose(_TEXTS["part"], {"t": thing.text})
         return thing.text
 
 

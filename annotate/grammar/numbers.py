@@ -68,7 +68,7 @@ def share(value: float, pen: Pen) -> str:
     if 0.09 < value < 0.92 and pen.chance(0.5):
         near, words = min(_FRACTIONS, key=lambda f: abs(f[0] - value))
         if abs(value / near - 1) < 0.02:
-            return pen.pick(("about {}", "roughly {}", "{}", "some {}")).format(words)
+            return pen.pick(("about {}", "roughly {}", "{}")).format(words)
         if abs(value / near - 1) < 0.12:
             over = ("a little over {}", "just over {}", "somewhat more than {}")
             under = ("just under {}", "not quite {}", "almost {}", "nearly {}")
@@ -193,7 +193,7 @@ def _block_exchange(r: _Record, p: dict[str, float]) -> None:
     if p["block"] >= 1:
         r.length("w", p["block"])
         across, down = (max(1, round(n / p["block"])) for n in (r.row.width, r.row.height))
-        r.number("n", p["share"] * across * down)
+        r.number("n", round(p["share"] * across * down))
         r.one_of("grid", f"{across} by {down}")
 
 
@@ -256,8 +256,14 @@ def _sharpness(r: _Record, p: dict[str, float]) -> None:
 
 
 def _graffiti(r: _Record, p: dict[str, float]) -> None:
-    r.number("n", p["strokes"])
+    r.number("n", max(2.0, round(p["strokes"])))
     r.length("w", p["width"])
+
+
+def _watermark(r: _Record, p: dict[str, float]) -> None:
+    r.share("s", p["removed"])
+    r.length("w", 2 * p["brush"])
+    r.one_of("a", f"{abs(round(p['angle']))}")
 
 
 def _dirt(r: _Record, p: dict[str, float]) -> None:
@@ -299,6 +305,7 @@ _FILL: dict[str, tuple[tuple[str, ...], Callable[[_Record, dict[str, float]], No
     "gaussian_noise": (("sigma",), _noise),
     "color_diffusion": (("sigma", "delay", "gain"), _color_diffusion),
     "graffiti": (("strokes", "width"), _graffiti),
+    "watermark_damage": (("removed", "brush", "angle"), _watermark),
     "sharpness_change": (("amount", "radius"), _sharpness),
 }
 

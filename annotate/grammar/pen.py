@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 from annotate.grammar.phrases import synonyms
 
 T = TypeVar("T")
+_WORDS = struct.Struct("<16I").unpack
 Slots = Mapping[str, "str | Sequence[str] | Callable[[], str]"]
 """A slot's text, texts to choose from (templates, too), or a function that gives the next one."""
 
@@ -48,16 +50,15 @@ class Pen:
         name = f"{seed}\0{place}\0{key}".encode("utf-8", "surrogatepass")
         self._name = hashlib.blake2b(name, digest_size=32).digest()
         self._block = 0
-        self._pool = b""
+        self._pool: list[int] = []
 
     def number(self) -> int:
         """The next 32 bits."""
         if not self._pool:
             self._block += 1
             salt = self._block.to_bytes(8, "little")
-            self._pool = hashlib.blake2b(self._name, salt=salt).digest()
-        out, self._pool = self._pool[:4], self._pool[4:]
-        return int.from_bytes(out, "little")
+            self._pool = list(_WORDS(hashlib.blake2b(self._name, salt=salt).digest()))
+        return self._pool.pop()
 
     def below(self, n: int) -> int:
         """A whole number from 0 to n - 1."""
@@ -71,13 +72,17 @@ class Pen:
         """One of the options."""
         return options[self.below(len(options))]
 
+    def drawn(self, items: Iterable[T]) -> Iterator[T]:
+        """The items in random order, each drawn when it is asked for."""
+        left = list(items)
+        while left:
+            i = self.below(len(left))
+            left[i], left[-1] = left[-1], left[i]
+            yield left.pop()
+
     def shuffled(self, items: Iterable[T]) -> list[T]:
-        """The items in random order (Fisher and Yates)."""
-        out = list(items)
-        for i in range(len(out) - 1, 0, -1):
-            j = self.below(i + 1)
-            out[i], out[j] = out[j], out[i]
-        return out
+        """The items in random order."""
+        return list(self.drawn(items))
 
     def write(self, template: str, slots: Slots) -> str:
         """Expand a template.

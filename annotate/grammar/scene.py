@@ -18,6 +18,7 @@ from annotate.grammar.words import (
     PLACING,
     SINGULARS,
     UNREAL,
+    VERBLIKE,
 )
 from degrade.schema import Question
 
@@ -32,7 +33,8 @@ _SPOKEN_OF_PICTURE = re.compile(
     r"degrad\w*|corrupt\w*|artifact\w*|unclear|low quality|out of focus|unfocused|overexposed|"
     r"underexposed|glare|flares?|hazy|foggy|fuzzy|graffiti|desaturat\w*|saturation|smudg\w*|"
     r"turbulen\w*|(?:too|very|so) dark|ground truth|metadata|prompt|json|instructions?|ignore|"
-    r"dataset|assistant|language model|annotat\w*|answer is|correct answer)\b",
+    r"dataset|assistant|language model|annotat\w*|answer is|correct answer|"
+    r"as an ai|i cannot|i can't|i am unable|i'm sorry)\b",
     re.I,
 )
 
@@ -115,6 +117,8 @@ def _phrase(words: list[str], start: int) -> tuple[int, tuple[str, bool] | None]
     last = start
     while end < len(words):
         word = words[end]
+        if head and word in VERBLIKE:
+            break
         if lemma := _lemma(word):
             head, last = lemma, end + 1
         elif word not in MODIFIERS and not (word.endswith("'s") and _lemma(word[:-2])):
@@ -224,8 +228,19 @@ def embedded(question: str) -> str:
     return " ".join([wh, subject, match["aux"].lower(), *tail])
 
 
+def _quotable(text: str) -> bool:
+    """Whether a question or an option may be quoted: plain, and no words to the writer."""
+    words = text.split()
+    plain = bool(words) and max(map(len, words)) <= 22 and text.isprintable()
+    letters = sum(c.isascii() for c in text) >= 0.9 * len(text)
+    return plain and letters and not _SPOKEN_OF_PICTURE.search(text)
+
+
 class Scene(NamedTuple):
-    """All that the texts of a row say of the undamaged content."""
+    """All that the texts of a row say of the undamaged content.
+
+    ``wrong`` are the options that are not the answer, ``others`` those of them fit to be quoted.
+    """
 
     question: str
     asked: str
@@ -233,13 +248,15 @@ class Scene(NamedTuple):
     caption: str
     facts: tuple[str, ...]
     things: tuple[Thing, ...]
+    wrong: tuple[str, ...]
     others: tuple[str, ...]
 
 
 def read(question: Question, answer: str) -> Scene:
-    """Read a row's texts. ``others`` are the options that are not the answer."""
+    """Read a row's texts; ``answer`` is the answer in words."""
     asked = clean(question.question, 400)
-    if len(asked.split()) > LONGEST or not re.search(r"[A-Za-z]{2}", asked):
+    short = len(asked.split()) <= LONGEST and re.search(r"[A-Za-z]{2}", asked)
+    if not (short and _quotable(asked)):
         asked = ""
     captions = statements(question.caption)
     facts: dict[str, str] = {}
@@ -259,7 +276,7 @@ def read(question: Question, answer: str) -> Scene:
     others: dict[str, str] = {}
     for option in question.choices:
         text = clean(option, 200)
-        if text and text.lower() != answer.lower() and len(text.split()) <= 8:
+        if text and text.lower() != answer.lower():
             others.setdefault(text.lower(), text)
     return Scene(
         question=asked.replace('"', "'"),
@@ -268,5 +285,8 @@ def read(question: Question, answer: str) -> Scene:
         caption=captions[0] if captions else "",
         facts=tuple(facts.values()),
         things=tuple(found.values()),
-        others=tuple(o for o in others.values() if '"' not in o),
+        wrong=tuple(others.values()),
+        others=tuple(
+            o for o in others.values() if len(o.split()) <= 8 and '"' not in o and _quotable(o)
+        ),
     )

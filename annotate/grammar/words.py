@@ -4,13 +4,13 @@ from __future__ import annotations
 
 CELL_WORDS: dict[str, tuple[str, ...]] = {
     "upper left": ("upper left", "top left", "upper left corner", "top left part"),
-    "upper middle": ("upper middle", "top center", "upper center", "middle of the top third"),
+    "upper middle": ("upper middle", "top center", "upper center", "top middle"),
     "upper right": ("upper right", "top right", "upper right corner", "top right part"),
-    "middle left": ("middle left", "left center", "center left", "left side at mid-height"),
+    "middle left": ("middle left", "left center", "center left", "left middle"),
     "center": ("center", "middle", "central part", "very middle"),
-    "middle right": ("middle right", "right center", "center right", "right side at mid-height"),
+    "middle right": ("middle right", "right center", "center right", "right middle"),
     "lower left": ("lower left", "bottom left", "lower left corner", "bottom left part"),
-    "lower middle": ("lower middle", "bottom center", "lower center", "middle of the bottom third"),
+    "lower middle": ("lower middle", "bottom center", "lower center", "bottom middle"),
     "lower right": ("lower right", "bottom right", "lower right corner", "bottom right part"),
 }
 """Ways to name the cells of the 3x3 grid."""
@@ -33,7 +33,7 @@ SINGULARS = frozenset(
     drawer dresser wardrobe mirror lamp curtain blanket pillow mattress rug carpet mat towel
     bathtub tub shower sink faucet toilet bidet counter countertop stove oven microwave toaster
     refrigerator fridge freezer dishwasher kettle blender pot pan skillet bowl plate dish tray cup
-    mug glass bottle jar can jug pitcher vase basket bucket box crate bag backpack suitcase luggage
+    mug glass bottle jar jug pitcher vase basket bucket box crate bag backpack suitcase luggage
     handbag purse wallet umbrella knife fork spoon spatula chopstick napkin tablecloth candle
     pizza sandwich burger hamburger hotdog bun bread toast bagel donut doughnut cake cupcake pie
     pastry cookie muffin pancake waffle egg omelet bacon sausage steak meat cheese salad soup pasta
@@ -84,12 +84,22 @@ MODIFIERS = frozenset(
     """.split()
 )
 
+VERBLIKE = frozenset(
+    """
+    can wave waves ring rings brush brushes comb combs cook cooks ski skis sail sails light lights
+    head heads face faces hand hands train trains plant plants tie ties rock rocks dress dresses
+    ship ships book books box boxes eye eyes water waters truck fish bat bats sink sinks ride rides
+    leaf leaves branches paint paints post poster milk bus stick sticks trunk tail tails path play
+    """.split()
+)
+"""Nouns that after another noun may be verbs: "the man faces", "the dog waves"."""
+
 DETERMINERS = frozenset(
     "a an the this that these those his her their its our my your some two three four five six "
     "several".split()
 )
 
-COUNTED = frozenset("two three four five six seven several many".split())
+COUNTED = frozenset("two three four five six seven".split())
 
 NEGATIONS = frozenset("no not without never none nobody neither nor lacks".split())
 
