@@ -20,13 +20,14 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 def table() -> str:
     """The operators as the README lists them."""
-    rows = ["| stage | operator | what follows the intensity, 0 to 1 | gradients |", "|---|---|---|---|"]
+    rows = ["| stage | operator | what follows the intensity, 0 to 1 | gradients |"]
+    rows.append("|---|---|---|---|")
     for stage in STAGES:
         for name in ops.names():
             op = ops.get(name)
             if op.stage == stage:
                 spans = [
-                    f"{a.name} {a.span.replace(' -> ', ' → ').replace(' x short', ' × short')}"
+                    f"{a.name} {a.span.replace(' -> ', ' to ')}"
                     for a in op.arguments
                     if isinstance(a.declaration, Severity)
                 ]
@@ -49,7 +50,7 @@ def test_every_file_that_the_readme_links_exists() -> None:
 @pytest.mark.parametrize("line", re.findall(r"^degrade-cli .*$", README, re.MULTILINE))
 def test_every_command_of_the_readme_is_understood(line: str) -> None:
     # --help at the end parses every option before it.
-    words = shlex.split(line.split("  #")[0])[1:]
+    words = shlex.split(line.split("  #", 1)[0])[1:]
     subcommand, options = words[0], [w for w in words[1:] if w.startswith("--")]
     done = subprocess.run(
         [sys.executable, "-m", "degrade.cli", subcommand, "--help"],
