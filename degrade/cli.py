@@ -40,9 +40,10 @@ def main() -> None:
     except (UserError, StoppedError) as error:
         err.print(Text.assemble(("Error: ", "bold red"), str(error)))
         sys.exit(EXIT_USER)
-    except KeyboardInterrupt:
-        err.print("Interrupted. Finished shards are kept: the same command goes on.")
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as end:  # typer makes one of a KeyboardInterrupt
+        if end.code == EXIT_INTERRUPTED:
+            err.print("Interrupted. Finished shards are kept: the same command goes on.")
+        raise
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Nothing can be printed any more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
