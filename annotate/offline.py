@@ -57,7 +57,8 @@ def write(row: Row, question: Question, seen: Seen | None, seed: int = 0) -> Cha
     if not spoken:
         raise Unwritable(f"The answer {answer[:60]!r} has no words that a text could hold.")
     known, key = scene.read(question, spoken), row.id
-    said = spoken if '"' in spoken or len(spoken) > _QUOTED else f'"{spoken}"'
+    said = spoken.removesuffix(".") if spoken.count(" ") > 2 else spoken
+    said = said if '"' in said or len(said) > _QUOTED else f'"{said}"'
     total = sum(a.intensity for a in row.applied)
     steps = reasoning(known, seen, target(row.applied), said, Pen(seed, key, "reasoning"))
     end = conclusion(known, total, Pen(seed, key, "conclusion"))

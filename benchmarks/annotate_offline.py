@@ -1,6 +1,6 @@
 """The offline writer on 11,000 rows like A-OKVQA's: speed, variety, depth, refusals by the checks.
 
-    python benchmarks/annotate_offline.py [--rows 11000] [--bare 0.1] [--show 5]
+    python benchmarks/annotate_offline.py [--rows 11000] [--bare 0.1] [--scenes 0.1]
 
 Questions, options, answers, captions and rationales are made up here from a small world, so their
 variety is below that of human texts; records are drawn by the recipe ``robust-r1``; measurements
@@ -17,11 +17,12 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import made_up
+
 from annotate import diversity
 from annotate.depth import target, tokens
 from annotate.measure import COLORS, Seen
 from annotate.offline import write
-from benchmarks import made_up
 from degrade import recipe
 from degrade.schema import Applied, Question, Row, describe
 
@@ -52,8 +53,8 @@ def looked(rng: random.Random, applied: tuple[Applied, ...]) -> Seen:
     )  # fmt: skip
 
 
-def fakes(count: int, seed: int = 0, bare: float = 0.0) -> Iterator[Fake]:
-    """Rows with questions; a share ``bare`` of them without any text."""
+def fakes(count: int, seed: int = 0, bare: float = 0.0, scenes: float = 0.0) -> Iterator[Fake]:
+    """Rows with questions; shares of them without any text, and with a caption alone."""
     drawn = recipe.load("robust-r1")
     rng = random.Random(seed)
     for i in range(count):
@@ -65,8 +66,11 @@ def fakes(count: int, seed: int = 0, bare: float = 0.0) -> Iterator[Fake]:
             encoding="png", degradations=describe(applied), applied=applied,
         )  # fmt: skip
         question = made_up.question(seed, key)
-        if rng.random() < bare:
+        u = rng.random()
+        if u < bare:
             question = Question()
+        elif u < bare + scenes:
+            question = Question(caption=made_up.caption(seed, key))
         yield Fake(row, question, looked(rng, applied))
 
 
@@ -74,10 +78,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=11000)
     parser.add_argument("--bare", type=float, default=0.0, help="share of rows without any text")
+    parser.add_argument("--scenes", type=float, default=0.0, help="share with a caption alone")
     parser.add_argument("--show", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    rows = list(fakes(args.rows, args.seed, args.bare))
+    rows = list(fakes(args.rows, args.seed, args.bare, args.scenes))
     start = time.process_time()
     chains = [write(f.row, f.question, f.seen, args.seed) for f in rows]
     seconds = time.process_time() - start

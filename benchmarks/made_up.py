@@ -28,10 +28,17 @@ def plural(noun: str) -> str:
     return noun[:-2] + "ves" if noun.endswith("fe") else noun + "s"
 
 
-def question(seed: int, key: str) -> Question:
-    """A question for a row's id; in half of them with a caption."""
-    pen = Pen(seed, key, "question")
+def caption(seed: int, key: str) -> str:
+    """A caption for a row's id."""
+    pen = Pen(seed, key, "caption")
+    return _caption(pen, _slots(pen))
 
+
+def _caption(pen: Pen, slots: dict[str, Any]) -> str:
+    return sentence(pen.choose(_WORLD["caption"].strip().split("\n"), slots))
+
+
+def _slots(pen: Pen) -> dict[str, Any]:
     def word(name: str) -> Any:
         return lambda: pen.pick(_WORDS[name])
 
@@ -48,18 +55,24 @@ def question(seed: int, key: str) -> Question:
     slots["actors"] = lambda: plural(pen.pick(_WORDS["actor"]))
     slots["things"] = lambda: plural(pen.pick(_WORDS["thing"]))
     slots["c"], slots["d"] = pen.shuffled(_WORDS["thing"])[:2]
+    return slots
+
+
+def question(seed: int, key: str) -> Question:
+    """A question for a row's id; in half of them with a caption."""
+    pen = Pen(seed, key, "question")
+    slots = _slots(pen)
     kind = pen.pick(_WORLD["questions"])
     options = pen.shuffled(_LISTS.get(kind["pool"]) or _WORDS[kind["pool"]])[:4]
     answer = slots["x"] = pen.pick(options)
     reasons = pen.shuffled(kind["why"].strip().split("\n"))[: 1 + pen.below(2)]
     reasons += pen.shuffled(_WORLD["any"].strip().split("\n"))[: 3 - len(reasons)]
-    captions = _WORLD["caption"].strip().split("\n")
     form = pen.below(10)
     given = str(options.index(answer)) if form < 4 else "ABCD"[options.index(answer)]
     return Question(
         question=tidy(pen.write(kind["ask"], slots)),
         choices=tuple(options),
         answer=given if form < 5 else answer,
-        caption=sentence(pen.choose(captions, slots)) if pen.chance(0.5) else "",
+        caption=_caption(pen, slots) if pen.chance(0.5) else "",
         rationales=tuple(sentence(pen.write(r, slots)) for r in reasons),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 
 from annotate.depth import tokens
 from annotate.grammar.influence import extremes
@@ -46,6 +47,9 @@ class _Writer:
         self.scene, self.seen, self.target, self.pen = scene, seen, target, pen
         self.answer = answer
         self.slots: Slot = common(Names(scene, None, pen, vague=False), pen) | {"answer": ANSWER}
+        if seen:
+            spots = _spots(seen, pen)
+            self.slots |= {"spot": lambda: next(spots), "spot2": lambda: next(spots)}
         self.parts: list[tuple[float, str]] = []
         self.left = target
         self.used: set[str] = set()
@@ -57,6 +61,10 @@ class _Writer:
         self._facts(facts)
         if self.scene.caption and self.left > _SHORTEST:
             self._fitting(1.0, self._caption)
+        if not self.scene.question and self.scene.things:
+            for place in (1.1, 1.2, 1.3)[: 1 + self.target // 60]:
+                if self.left >= _SHORTEST:
+                    self._fitting(place, lambda: self._draw(_TEXTS["describe"], {}))
         for step in pen.shuffled([self._ask, self._kind, self._others, self._layout, self._region]):
             if self.left >= _SHORTEST:
                 step()
@@ -201,6 +209,12 @@ class _Writer:
                 return
             self._add(place, template, text)
             place += 0.01
+
+
+def _spots(seen: Seen, pen: Pen) -> Iterator[str]:
+    """``the gray of the lower left``: clean colors, cell by cell, round and round."""
+    for i in itertools.cycle(pen.shuffled(range(9))):
+        yield f"the {seen.colors[i]} {pen.pick(('of', 'in'))} the {cell_name(i, pen)}"
 
 
 def _said(fact: str) -> Slot:

@@ -268,7 +268,9 @@ def read(question: Question, answer: str) -> Scene:
     if not re.match(r"(?:is|are|was|were) there\b|.*\b(?:would|could|should|if)\b", asked, re.I):
         sources.insert(0, (asked, True))
     sources += [(s, False) for s in facts.values() if not UNREAL & set(s.lower().split())]
-    spoken = answer.lower()
+    # The influence of the damage must not give the answer away; where nothing is asked, what the
+    # picture shows is all there is to speak of.
+    spoken = answer.lower() if question.question.strip() else ""
     for text, definite in sources:
         for thing in things(text, definite):
             if thing.head not in spoken and len(thing.text) < 40:
@@ -282,7 +284,7 @@ def read(question: Question, answer: str) -> Scene:
         question=asked.replace('"', "'"),
         asked=embedded(asked) if asked.isascii() else "",
         aspect=aspect(asked),
-        caption=captions[0] if captions else "",
+        caption=captions[0] if captions and clean(question.caption) != answer else "",
         facts=tuple(facts.values()),
         things=tuple(found.values()),
         wrong=tuple(others.values()),

@@ -56,6 +56,8 @@ SINGULARS = frozenset(
     airport stadium court rink pool zoo farm market tent awning
     sign billboard hydrant light streetlight lamppost meter mailbox bin dumpster cone barrier
     tarmac asphalt brick tile wood metal
+    circle square triangle rectangle star cube sphere cylinder ellipse disc cross heart diamond
+    hexagon pentagon arrow block pyramid
     """.split()
 )
 
@@ -90,6 +92,7 @@ VERBLIKE = frozenset(
     head heads face faces hand hands train trains plant plants tie ties rock rocks dress dresses
     ship ships book books box boxes eye eyes water waters truck fish bat bats sink sinks ride rides
     leaf leaves branches paint paints post poster milk bus stick sticks trunk tail tails path play
+    circle circles square squares cross crosses star stars block blocks disc arrow
     """.split()
 )
 """Nouns that after another noun may be verbs: "the man faces", "the dog waves"."""
