@@ -34,7 +34,8 @@ Nine = Annotated[tuple[Share, ...], Field(min_length=9, max_length=9)]
 
 
 class Seen(Record):
-    """Measurements on a clean picture and its degraded version, from copies of at most 256 px.
+    """Measurements on a clean picture and its degraded version, from copies of at most 256 px
+    (means of k x k pixels).
 
     ``luma_*``: mean BT.601 luma, ``contrast_*``: its standard deviation, both of full scale.
     ``saturation_*``: mean of (max - min) of R, G, B. ``noise``: by how much Immerkaer's noise
@@ -118,11 +119,13 @@ def _share(value: float) -> float:
 
 def _reduced(x: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = x.shape[:2]
-    scale = min(1.0, SIDE / max(height, width))
-    size = (max(_LEAST, round(width * scale)), max(_LEAST, round(height * scale)))
-    if size == (width, height):
-        return x
-    return np.asarray(Image.fromarray(x).resize(size, Image.Resampling.BOX, reducing_gap=2.0))
+    picture = Image.fromarray(x)
+    if (factor := -(-max(height, width) // SIDE)) > 1:
+        picture = picture.reduce(factor)
+    if min(picture.size) < _LEAST:
+        least = (max(_LEAST, picture.width), max(_LEAST, picture.height))
+        picture = picture.resize(least, Image.Resampling.NEAREST)
+    return np.asarray(picture)
 
 
 def _luma(x: NDArray[np.uint8]) -> NDArray[np.float32]:
