@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from annotate.depth import tokens
 from annotate.grammar.influence import extremes
@@ -49,7 +49,10 @@ class _Writer:
         self.slots: Slot = common(Names(scene, None, pen, vague=False), pen) | {"answer": ANSWER}
         if seen:
             spots = _spots(seen, pen)
-            self.slots |= {"spot": lambda: next(spots), "spot2": lambda: next(spots)}
+            around = itertools.cycle(spots)
+            self.slots["spot"] = lambda: next(around)
+            if len(spots) > 1:
+                self.slots["spot2"] = lambda: next(around)
         self.parts: list[tuple[float, str]] = []
         self.left = target
         self.used: set[str] = set()
@@ -211,10 +214,13 @@ class _Writer:
             place += 0.01
 
 
-def _spots(seen: Seen, pen: Pen) -> Iterator[str]:
-    """``the gray of the lower left``: clean colors, cell by cell, round and round."""
-    for i in itertools.cycle(pen.shuffled(range(9))):
-        yield f"the {seen.colors[i]} {pen.pick(('of', 'in'))} the {cell_name(i, pen)}"
+def _spots(seen: Seen, pen: Pen) -> list[str]:
+    """``the gray of the lower left``: a cell for each color of the clean picture."""
+    cells = {seen.colors[i]: i for i in pen.shuffled(range(9))}
+    return [
+        f"the {color} {pen.pick(('of', 'in'))} the {cell_name(i, pen)}"
+        for color, i in cells.items()
+    ]
 
 
 def _said(fact: str) -> Slot:
