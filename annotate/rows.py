@@ -13,7 +13,6 @@ from pydantic import ValidationError
 
 from degrade import images, shards
 from degrade.errors import UserError
-from degrade.runs import read_json
 from degrade.schema import Question
 from degrade.shards import Stored
 from degrade.sources import find
@@ -44,7 +43,7 @@ class Rows:
 
     def __init__(self, run: Path, questions: Path | None, source: Path | None) -> None:
         self.run = run
-        self.summary = read_json(run / shards.RUN)
+        self.summary = shards.read_summary(run)
         settings: dict[str, Any] = self.summary["settings"]
         self.format: shards.Format = settings["format"]
         self.total = int(self.summary["counts"]["rows"])
@@ -57,12 +56,31 @@ class Rows:
                 f"The clean pictures are not at {self.source} any more. Say where: --source FOLDER."
             )
         self._questions, self.digest = _read_questions(questions) if questions else ({}, "")
+        if questions:
+            self._check_names(questions)
+
+    def _check_names(self, path: Path) -> None:
+        names = {n for item in self for n in (item.row.id, item.row.source_path)}
+        if unknown := [name for name in self._questions if name not in names]:
+            raise UserError(
+                f"{len(unknown)} of {len(self._questions)} questions in {path} are about no row of "
+                f"{self.run}: {', '.join(map(repr, unknown[:3]))} ... Their 'id' or 'source_path' "
+                "must be one of the run's."
+            )
 
     def __iter__(self) -> Iterator[Stored]:
-        """All rows in the order of the run, streamed."""
+        """All rows in the order of the run, streamed.
+
+        Raises:
+            UserError: There are fewer or more than the run counted.
+        """
+        count = 0
         for item in shards.read_rows(self.run, self.format):
+            count += 1
             asked = self._questions.get(item.row.id) or self._questions.get(item.row.source_path)
             yield item._replace(question=asked) if asked else item
+        if count != self.total:
+            raise UserError(f"{self.run} holds {count} rows, its run.json counts {self.total}.")
 
     def pictures(self, item: Stored) -> Pair:
         """Decode a row's pictures as the run saw them.
@@ -90,7 +108,8 @@ def _read_questions(path: Path) -> tuple[dict[str, Question], str]:
     found: dict[str, Question] = {}
     try:
         data = path.read_bytes()
-        lines = data.decode("utf-8").splitlines()
+        # Not splitlines(): a JSON string may hold U+2028, which is no end of a line.
+        lines = data.decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"Cannot read questions from {path}: {error}") from None
     for number, text in enumerate(lines, 1):
@@ -100,6 +119,8 @@ def _read_questions(path: Path) -> tuple[dict[str, Question], str]:
         try:
             item = json.loads(text)
             keys = [str(item.pop(k)) for k in ("id", "source_path") if k in item]
+            if type(item.get("answer")) is int:  # an index, as A-OKVQA has it
+                item["answer"] = str(item["answer"])
             question = Question.model_validate(item)
         except (ValueError, AttributeError, TypeError, ValidationError) as error:
             raise UserError(f"{where} is no question: {error}") from None

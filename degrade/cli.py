@@ -13,13 +13,24 @@ from rich.text import Text
 
 from annotate.cli import annotate
 from degrade import __version__
-from degrade.console import AsJson, Device, Quiet, Workers, err, out, print_json, progress_bar
+from degrade.console import (
+    EXIT_QUARANTINE,
+    AsJson,
+    Device,
+    Quiet,
+    Workers,
+    err,
+    out,
+    print_json,
+    progress_bar,
+    say,
+)
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
     from degrade.registry import Operator
 
-EXIT_DIFFERS, EXIT_USER, EXIT_QUARANTINE, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXIT_DIFFERS, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="degrade-cli",
@@ -27,7 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     epilog="Exit codes: 0 done, 1 verify found a difference, 2 a mistake or a full disk (the "
-    "message says what to do), 3 done but some pictures are in quarantine, 130 interrupted.",
+    "message says what to do), 3 done but some rows failed (each with its reason), 130 interrupted.",
 )
 
 
@@ -222,7 +233,7 @@ def synth(
         result = run.run(overwrite=overwrite, resume=resume, progress=progress)
     counts = result["counts"]
     if result["already_finished"] and not quiet:
-        _say(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
+        say(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
     elif not quiet:
         _summary(dest, result)
     if counts["failed"]:
@@ -243,21 +254,14 @@ def _summary(dest: Path, result: dict[str, Any]) -> None:
         for name in names:
             table.add_row("", name, str(counts["operators"][name]))
     out.print(table)
-    _say(
+    say(
         f"{counts['rows']} pictures ({counts['clean']} left clean) in {dest}, "
         f"fingerprint {result['fingerprint']}"
     )
     if result["ignored_files"]:
-        _say(f"{result['ignored_files']} other files in the source were ignored.")
+        say(f"{result['ignored_files']} other files in the source were ignored.")
     for reason, number in counts["failures"].items():
-        _say(f"{number} in quarantine: {reason} (see {dest / 'quarantine.jsonl'})", "yellow")
-
-
-def _say(text: str, style: str = "") -> None:
-    """One line, whatever the width: names in it may hold what rich would take for markup."""
-    from degrade.sources import printable
-
-    out.print(Text(printable(text), style), soft_wrap=True)
+        say(f"{number} in quarantine: {reason} (see {dest / 'quarantine.jsonl'})", "yellow")
 
 
 @app.command()
@@ -324,7 +328,7 @@ def preview(
         raise UserError(f"Cannot read {image}: {error.detail}.") from None
     except OSError as error:
         raise UserError(f"{error.filename or dest}: {error.strerror or error}.") from None
-    _say(f"Wrote {dest}")
+    say(f"Wrote {dest}")
 
 
 app.command()(annotate)

@@ -21,6 +21,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+EXIT_QUARANTINE = 3
+"""Finished, and some rows are failed ones, kept with their reason."""
+
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 
@@ -31,6 +34,13 @@ Workers = Annotated[
     typer.Option(min=1, help="Host threads. [default: all cores]", rich_help_panel="Machine"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
+
+
+def say(text: str, style: str = "") -> None:
+    """One line, whatever the width: names in it may hold what rich would take for markup."""
+    from degrade.sources import printable
+
+    out.print(Text(printable(text), style), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

@@ -140,7 +140,7 @@ def test_rows_whose_pictures_are_gone_are_kept_as_failed(tmp_path: Path) -> None
 
 
 def test_kill_and_repeat_gives_the_same_chains(tmp_path: Path) -> None:
-    made(tmp_path, 330)
+    made(tmp_path, 700)
     whole = Annotator(rows_of(tmp_path), tmp_path / "run-whole", OfflineWriter(0, 2))
     whole.run()
     command = [sys.executable, "-m", "degrade.cli", "annotate", str(tmp_path / "run"), "--quiet"]
@@ -157,6 +157,26 @@ def test_kill_and_repeat_gives_the_same_chains(tmp_path: Path) -> None:
     assert (tmp_path / "out" / CHAINS).read_bytes() == (
         tmp_path / "run-whole" / CHAINS
     ).read_bytes()
+
+
+def test_questions_about_no_row_are_refused_and_odd_files_are_read(tmp_path: Path) -> None:
+    run = made(tmp_path, 2)
+    path = tmp_path / "odd.jsonl"
+    path.write_text('{"id": "nobody.png", "question": "?"}\n')
+    with pytest.raises(UserError, match="about no row"):
+        Rows(run, path, None)
+    path.write_bytes('\ufeff{"id": "000.png", "question": "a\u2028b", "answer": 2}\r\n'.encode())
+    first = next(iter(Rows(run, path, None)))
+    assert (first.question.question, first.question.answer) == ("a\u2028b", "2")
+
+
+def test_a_run_that_lost_rows_is_refused(tmp_path: Path) -> None:
+    run = made(tmp_path, 3)
+    lines = (run / "metadata.jsonl").read_text().splitlines(keepends=True)
+    (run / "metadata.jsonl").write_text("".join(lines[:2]))
+    rows = Rows(run, None, None)
+    with pytest.raises(UserError, match="rows"):
+        Annotator(rows, tmp_path / "chains", OfflineWriter(0, 1)).run()
 
 
 def test_wrong_questions_are_refused_by_line(tmp_path: Path) -> None:
