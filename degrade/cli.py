@@ -38,7 +38,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     epilog="Exit codes: 0 done, 1 verify found a difference, 2 a mistake or a full disk (the "
-    "message says what to do), 3 done but some rows failed (each with its reason), 130 interrupted.",
+    "message says what to do), 3 done but some rows failed, 130 interrupted.",
 )
 
 
