@@ -133,9 +133,6 @@ ALBUMENTATIONS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "jpeg_compression": [("ImageCompression", {"quality_range": (11, 11)})],
     # Shuffles every block, ours exchanges 30 % of them: there is no option for a share.
     "block_exchange": [("RandomGridShuffle", {"grid": (16, 16)})],
-    "mean_shift": [
-        ("RandomBrightnessContrast", {"brightness_limit": (0.2, 0.2), "contrast_limit": (0, 0)})
-    ],
     "dark_illumination": [
         (
             "RandomBrightnessContrast",
@@ -236,7 +233,6 @@ KORNIA: dict[str, list[tuple[str, Callable[[], Call]]]] = {
     "block_exchange": [
         ("RandomJigsaw, 16x16", partial(_augmentation, "RandomJigsaw", grid=(16, 16)))
     ],
-    "mean_shift": [("adjust_brightness, +0.2", partial(_with_factor, "adjust_brightness", 0.2))],
     "dark_illumination": [
         (
             "adjust_brightness_accumulative, 0.5",
