@@ -195,6 +195,8 @@ def _summary(dest: Path, rows: Rows, summary: dict[str, Any]) -> None:
         f"unique {varied['unique']:.1%}, distinct-3 {varied['distinct_3']:.3f}, "
         f"self-BLEU-3 {varied['self_bleu_3']:.3f} (of {varied['sample']})"
     )
+    if rows.unmatched:
+        say(f"{rows.unmatched} questions are about no row of the run.")
     if "bill" in summary:
         _show(summary["bill"], as_json=False)
 

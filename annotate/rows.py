@@ -55,17 +55,21 @@ class Rows:
             raise UserError(
                 f"The clean pictures are not at {self.source} any more. Say where: --source FOLDER."
             )
+        self.unmatched = 0
+        """Questions about no row of the run: it may hold fewer than the file was written for."""
         self._questions, self.digest = _read_questions(questions) if questions else ({}, "")
         if questions:
             self._check_names(questions)
 
     def _check_names(self, path: Path) -> None:
         names = {n for item in self for n in (item.row.id, item.row.source_path)}
-        if unknown := [name for name in self._questions if name not in names]:
+        unknown = [name for name in self._questions if name not in names]
+        self.unmatched = len(unknown)
+        if len(unknown) == len(self._questions):
             raise UserError(
-                f"{len(unknown)} of {len(self._questions)} questions in {path} are about no row of "
-                f"{self.run}: {', '.join(map(repr, unknown[:3]))} ... Their 'id' or 'source_path' "
-                "must be one of the run's."
+                f"None of the {len(unknown)} questions in {path} is about a row of {self.run}: "
+                f"{', '.join(map(repr, unknown[:3]))} ... Their 'id' or 'source_path' must be one "
+                "of the run's."
             )
 
     def __iter__(self) -> Iterator[Stored]:

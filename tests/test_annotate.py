@@ -163,7 +163,7 @@ def test_questions_about_no_row_are_refused_and_odd_files_are_read(tmp_path: Pat
     run = made(tmp_path, 2)
     path = tmp_path / "odd.jsonl"
     path.write_text('{"id": "nobody.png", "question": "?"}\n')
-    with pytest.raises(UserError, match="about no row"):
+    with pytest.raises(UserError, match="None of the 1 questions"):
         Rows(run, path, None)
     path.write_bytes('\ufeff{"id": "000.png", "question": "a\u2028b", "answer": 2}\r\n'.encode())
     first = next(iter(Rows(run, path, None)))
