@@ -17,7 +17,7 @@ from annotate.offline import GRAMMAR_VERSION, Unwritable, write
 from annotate.rows import Rows
 from degrade import __version__, images
 from degrade.errors import UserError
-from degrade.runs import Marker, Run, bounded_map, split_counts
+from degrade.runs import Marker, Run, bounded_map, read_json, split_counts
 from degrade.schema import SCHEMA_VERSION, Chain, Record, Row
 from degrade.shards import Stored
 
@@ -171,7 +171,7 @@ class Annotator:
         with folder.opened(overwrite, resume) as finished:
             if not finished:
                 self._run(progress or (lambda done, total: None))
-        summary: dict[str, Any] = read_summary(folder.out)
+        summary = read_json(folder.out / SUMMARY)
         return {**summary, "already_finished": finished}
 
     def _run(self, progress: Progress) -> None:
@@ -193,13 +193,6 @@ class Annotator:
             shard = ChainShard(fingerprint=folder.fingerprint, index=index, annotations=tuple(made))
             folder.commit(shard)
         folder.finish(len(self.shards), summarise, {})
-
-
-def read_summary(out: Path) -> dict[str, Any]:
-    """The summary of a finished annotation."""
-    from degrade.runs import read_json
-
-    return read_json(out / SUMMARY)
 
 
 def summarise(shards: Iterable[ChainShard]) -> dict[str, Any]:

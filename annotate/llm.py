@@ -56,13 +56,6 @@ class LlmOptions(Record):
     provider: str = ""
 
 
-class Turned(Record):
-    """What one attempt at a row came to."""
-
-    chain: Chain | Malformed
-    findings: tuple[Finding, ...]
-
-
 async def annotate_row(
     item: Stored, pair: Pair, chat: Asker, options: LlmOptions, writer: str
 ) -> Annotation:

@@ -48,13 +48,7 @@ class Rows:
         self.format: shards.Format = settings["format"]
         self.total = int(self.summary["counts"]["rows"])
         self.max_side: int | None = settings["max_side"]
-        self.source = source or Path(settings["source"])
-        if self.source.is_file():
-            self.source = self.source.parent
-        if self.format == "folder" and not self.source.is_dir():
-            raise UserError(
-                f"The clean pictures are not at {self.source} any more. Say where: --source FOLDER."
-            )
+        self.source = shards.clean_folder(settings, source)
         self.unmatched = 0
         """Questions about no row of the run: it may hold fewer than the file was written for."""
         self._questions, self.digest = _read_questions(questions) if questions else ({}, "")

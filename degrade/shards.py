@@ -184,6 +184,22 @@ def read_summary(out: Path) -> dict[str, Any]:
     return found
 
 
+def clean_folder(settings: dict[str, Any], given: Path | None) -> Path:
+    """Where the clean pictures of a run are: as given, else where the run found them.
+
+    Raises:
+        UserError: Not there, and the run holds none itself.
+    """
+    source = given or Path(settings["source"])
+    if source.is_file():
+        source = source.parent
+    if settings["format"] == "folder" and not source.is_dir():
+        raise UserError(
+            f"The clean pictures are not at {source} any more. Say where: --source FOLDER."
+        )
+    return source
+
+
 class Stored(NamedTuple):
     """A row read back: with what is asked about it, and the pictures where the file holds them."""
 

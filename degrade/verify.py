@@ -54,13 +54,7 @@ class Verifier:
         self.same_device = self.device.type == self.settings["device"]
         self.workers = workers
         self.total = int(self.run["counts"]["rows"])
-        self.source = source or Path(self.settings["source"])
-        if self.source.is_file():
-            self.source = self.source.parent
-        if self.settings["format"] == "folder" and not self.source.is_dir():
-            raise UserError(
-                f"The clean pictures are not at {self.source} any more. Say where: --source FOLDER."
-            )
+        self.source = shards.clean_folder(self.settings, source)
 
     def check(self, sample: int | None = None) -> Iterator[Difference | None]:
         """One entry per row checked, None where it replays; one more where rows are missing.
