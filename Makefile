@@ -27,8 +27,8 @@ models:  ## A small local model, for the tests that annotate over real HTTP
 test:  ## The tests
 	$(PYTHON) -m pytest -n 2
 
-golden:  ## Rewrite tests/golden after a deliberate change of a formula (raise its version too)
-	$(PYTHON) -m pytest tests/test_golden.py --update-golden
+golden:  ## Rewrite golden files after a deliberate change of a formula or text (raise its version too)
+	$(PYTHON) -m pytest tests/test_golden.py tests/test_annotate_golden.py --update-golden
 
 bench:  ## Speed against peers, and the whole command against its ceiling
 	$(PYTHON) benchmarks/operators.py

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Self
 
 from degrade.chat_bill import Bill, Estimate, Line, estimate, read_bill
 from degrade.chat_cost import Budget, Prices, guess_usage, prompt_tokens, upper_usage
+from degrade.chat_headers import retry_after
 from degrade.chat_journal import BALLAST_BYTES, Intent, Journal, Outcome, Stored
-from degrade.chat_limits import QUOTA, Clock, Gate, Limits, decide, retry_after
+from degrade.chat_limits import QUOTA, Clock, Gate, Limits, decide
 from degrade.chat_request import (
     FatalError,
     JsonSchema,
@@ -84,6 +85,7 @@ class Chat:
         self.budget = Budget(None if cost is None else round(cost * 1e6), self.journal.spent())
         self._answers = self.journal.answers()
         self._refused: Counter[str] = Counter()
+        self._heard = self._served = False  # any response, any completion since it was opened
         self._running: dict[str, asyncio.Task[Reply]] = {}
         self.hits = 0
         """Replies that no request was sent for."""
@@ -111,6 +113,11 @@ class Chat:
     def stop(self, reason: str = "Interrupted.") -> None:
         """Send nothing more; who waits to send gets a StoppedError. In flight goes on."""
         self.gate.stop(StoppedError(reason))
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are on the wire, or about to be."""
+        return self.gate.active
 
     async def drain(self, seconds: float) -> int:
         """Wait for what is in flight; cancel what is not done by then, as of unknown outcome.
@@ -170,6 +177,8 @@ class Chat:
         failures = empty = 0
         while True:
             received, found = await self._attempt(request)
+            self._heard = self._heard or received.status is not None
+            self._served = self._served or received.state == "got"
             move = decide(received.status, received.reason, received.code)
             said = _say(received, self.endpoint)
             if move == "answer":
@@ -187,6 +196,7 @@ class Chat:
                 continue
             self.gate.check()  # perhaps this was the failure that stops the run
             if move == "retry":
+                self._doubt(received, said)
                 failures += 1
                 if failures >= self.limits.attempts:
                     raise RowError(received.reason, f"{failures} attempts failed; the last: {said}")
@@ -217,7 +227,7 @@ class Chat:
                 await self._finish(request.key, n, outcome)
                 self._pace(received, started)
             finally:
-                self.gate.leave(allowance - used)
+                self.gate.leave(allowance, used)
         finally:
             self.budget.settle(most or 0, spent)
         return received, Stored(n, received.body, usage, outcome.cost, received.request_id)
@@ -290,6 +300,7 @@ class Chat:
         )
 
     def _pace(self, received: Received, started: float) -> None:
+        self.gate.heard(received.headers, started)
         move = decide(received.status, received.reason, received.code)
         if move in {"answer", "again", "row"}:
             self.gate.succeeded()
@@ -309,6 +320,15 @@ class Chat:
         count = self._refused[received.reason]
         if not self._answers and count >= self.limits.alike:
             raise self._fatal("configuration", f"The first {count} requests were refused: {said}")
+
+    def _doubt(self, received: Received, said: str) -> None:
+        """Stop soon where nothing was ever reached, or no model: waiting would not help."""
+        if self.gate.failures < self.limits.unreached:
+            return
+        if received.reason == "connect" and not self._heard:
+            raise self._fatal("connect", f"{said} Start the server, or correct the base URL.")
+        if received.reason in {"not_json", "no_completion"} and not self._served:
+            raise self._fatal("no_model", f"{said} The base URL of a model's API ends in /v1.")
 
     def _reply(self, request: Request, found: Stored, cached: bool = True) -> Reply:
         answer = read_answer(found.body)
@@ -368,5 +388,8 @@ def _say(received: Received, endpoint: Endpoint) -> str:
         hint = f" Check the key in {endpoint.key_env}."
     elif status == 404:
         hint = " Check the model's name and the base URL."
+    what = {"connect": "cannot be reached", "timeout": "did not answer in time"}
+    what |= {"reset": "broke the connection off", "not_json": "answered with something else"}
+    done = what.get(received.reason, f"answered {status or received.reason}")
     said = f": {received.detail}" if received.detail else ""
-    return f"{endpoint.url} answered {status or received.reason}{said}.{hint}".replace("..", ".")
+    return f"{endpoint.url} {done}{said}.{hint}".replace("..", ".")

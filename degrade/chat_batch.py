@@ -27,8 +27,9 @@ from degrade.chat_batch_files import (
     write_line,
 )
 from degrade.chat_cost import Budget, Prices, upper_usage
+from degrade.chat_headers import retry_after
 from degrade.chat_journal import SPENT, Intent, Journal
-from degrade.chat_limits import Clock, Limits, decide, retry_after
+from degrade.chat_limits import Clock, Limits, decide
 from degrade.chat_request import FatalError, Request
 from degrade.chat_transport import Received, Wire
 
@@ -362,7 +363,8 @@ class Batches:
         """Wait before another try, or raise where there is to be none."""
         move = decide(received.status, received.reason, received.code)
         said = f"{self.wire.endpoint.url}: {received.reason} {received.detail}".strip()
-        if move not in {"retry", "slow"} or n + 1 >= self.limits.attempts:
+        tries = self.limits.unreached if received.reason == "connect" else self.limits.attempts
+        if move not in {"retry", "slow"} or n + 1 >= tries:
             raise FatalError(received.code or received.reason, f"{said}. Run the command again.")
         asked = retry_after(received.headers, self.clock.wall())
         wait = self.limits.backoff * 2.0**n if asked is None else asked

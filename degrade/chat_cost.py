@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime
-import io
 import json
 import math
 from decimal import Decimal
@@ -146,28 +145,18 @@ def prompt_tokens(request: Request, price: Price | None) -> Span:
 
 def _picture_tokens(picture: Picture, price: Price | None) -> tuple[float, float]:
     if price is not None and price.patch is not None:
-        width, height = _size(picture)
+        width, height = picture.size
         patches = math.ceil(width / 32) * math.ceil(height / 32)
         most = price.patch * min(1536, patches)
         return min(most, 64.0), most
     base, each = (price and price.tiles) or _UNKNOWN_TILES
     if picture.detail == "low":
         return base, base
-    width, height = _size(picture)
+    width, height = picture.size
     fit = min(1.0, 2048 / max(width, height))
     fit *= min(1.0, 768 / (min(width, height) * fit))
     tiles = math.ceil(width * fit / 512) * math.ceil(height * fit / 512)
     return base, base + each * tiles
-
-
-def _size(picture: Picture) -> tuple[int, int]:
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(picture.data)) as opened:  # reads the header alone
-            return opened.size
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return 2048, 768  # unreadable: as many tiles as there can be
 
 
 def upper_usage(request: Request, price: Price | None) -> Usage:

@@ -1,8 +1,6 @@
 """When a request may be sent, and what its outcome means: pace, pauses, backoff, breaker.
 
-All time here is monotonic, so that a clock that is set does not stop or release anything; the wall
-clock is read only for a ``Retry-After`` that is a date, and even then the server's ``Date`` is
-preferred.
+All time here is monotonic, so that a clock that is set does not stop or release anything.
 """
 
 from __future__ import annotations
@@ -12,11 +10,11 @@ import math
 import random
 import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
+from degrade.chat_headers import FORECAST_SECONDS, RESOURCES, Resource, left
 from degrade.chat_request import FatalError
 from degrade.errors import StoppedError
 from degrade.schema import Record
@@ -56,6 +54,8 @@ class Limits(Record):
             in flight together count once.
         backoff: Seconds; the nth wait is drawn from 0 to ``min(60, backoff 2^n)`` (full jitter).
         longest_pause: Seconds; a longer ``Retry-After`` stops the run.
+        unreached: Failures in a row to connect, before the endpoint has ever answered, that stop
+            the run; also of answers that are none of a model's.
         alike: So many first requests refused with the same 4xx stop the run: not the rows are
             wrong, but the configuration.
     """
@@ -69,6 +69,7 @@ class Limits(Record):
     breaker: Annotated[int, Field(ge=1)] = 20
     backoff: Annotated[float, Field(gt=0)] = 0.5
     longest_pause: Annotated[float, Field(ge=0)] = 900.0
+    unreached: Annotated[int, Field(ge=1)] = 3
     alike: Annotated[int, Field(ge=1)] = 5
 
 
@@ -106,29 +107,6 @@ def maybe_billed(status: int | None) -> bool:
     return status in {502, 504, 524}
 
 
-def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
-    """Seconds to wait by ``retry-after-ms`` or ``retry-after`` (seconds or a date), or ``None``."""
-    for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
-    until = _date(headers.get("retry-after", ""))
-    if until is None:
-        return None
-    now = _date(headers.get("date", ""))
-    return max(0.0, until - (wall if now is None else now))
-
-
-def _date(text: str) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return None
-
-
 class _Bucket:
     """A token bucket that holds two seconds' worth; a request larger than that leaves a debt."""
 
@@ -141,6 +119,14 @@ class _Bucket:
         self.level = min(self.size, self.level + self.rate * (now - self.at))
         self.at = now
         return max(0.0, (min(amount, self.size) - self.level) / self.rate)
+
+
+class _Forecast(NamedTuple):
+    """What was left when a request went out at ``started``, and when all of it is there again."""
+
+    amount: float
+    until: float
+    started: float
 
 
 class Gate:
@@ -158,7 +144,12 @@ class Gate:
         self._halt = asyncio.Event()
         self._stopped: StoppedError | None = None
         now, per = clock.monotonic(), (limits.requests_per_minute, limits.tokens_per_minute)
-        self._requests, self._tokens = (None if p is None else _Bucket(p, now) for p in per)
+        self._buckets = {
+            what: None if p is None else _Bucket(p, now)
+            for what, p in zip(RESOURCES, per, strict=True)
+        }
+        self._flying = dict.fromkeys(RESOURCES, 0)
+        self._left: dict[Resource, _Forecast] = {}
 
     def stop(self, error: StoppedError) -> None:
         """Let nothing through any more; the first reason stays."""
@@ -189,8 +180,9 @@ class Gate:
                 else:
                     break
             self.active += 1
-            for bucket, amount in ((self._requests, 1), (self._tokens, tokens)):
-                if bucket is not None:
+            for what, amount in self._amounts(tokens):
+                self._flying[what] += amount
+                if (bucket := self._buckets[what]) is not None:
                     bucket.level -= amount
 
     async def ready(self) -> float:
@@ -204,12 +196,28 @@ class Gate:
         """The backoff of one request after its nth failure, counted from 0."""
         await self._wait(self._backoff(n, 0.0))
 
-    def leave(self, spare_tokens: int = 0) -> None:
-        """Free the slot; ``spare_tokens`` were asked for and not used."""
+    def leave(self, tokens: int, used: int) -> None:
+        """Free the slot that was entered with ``tokens``, of which some were used."""
         self.active -= 1
-        if self._tokens is not None:
-            self._tokens.level += spare_tokens
+        for what, amount in self._amounts(tokens):
+            self._flying[what] -= amount
+        if (bucket := self._buckets["tokens"]) is not None:
+            bucket.level += tokens - used
         self._changed.set()
+
+    def heard(self, headers: Mapping[str, str], started: float) -> None:
+        """Take note of what the endpoint says is left, to stop short of a 429.
+
+        Args:
+            headers: Of an answer, see :func:`degrade.chat_headers.left`.
+            started: When its request was sent: that is when the endpoint counted.
+        """
+        now = self.clock.monotonic()
+        for what in RESOURCES:
+            found, known = left(headers, what), self._left.get(what)
+            if found is not None and (known is None or started >= known.started):
+                until = now + min(found.reset, FORECAST_SECONDS)
+                self._left[what] = _Forecast(found.amount, until, started)
 
     def succeeded(self) -> None:
         """An answer came: one more slot per round of answers, no failures in a row."""
@@ -260,10 +268,19 @@ class Gate:
     def _delay(self, tokens: int) -> float:
         now = self.clock.monotonic()
         waits = [self._pause_until - now]
-        for bucket, amount in ((self._requests, 1), (self._tokens, tokens)):
-            if bucket is not None:
+        for what, amount in self._amounts(tokens):
+            if (bucket := self._buckets[what]) is not None:
                 waits.append(bucket.wait(amount, now))
+            # What is in flight may not have been counted yet. Waiting until all is there again
+            # loses nothing: it fills up at the same pace meanwhile.
+            said = self._left.get(what)
+            if said is not None and said.amount < self._flying[what] + amount:
+                waits.append(said.until - now)
         return max(waits)
+
+    @staticmethod
+    def _amounts(tokens: int) -> tuple[tuple[Resource, int], ...]:
+        return ("requests", 1), ("tokens", tokens)
 
     async def _wait(self, seconds: float) -> None:
         """Sleep, or less where the gate closes meanwhile."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from functools import cached_property
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -28,7 +29,8 @@ class FatalError(StoppedError):
     """No request can succeed, or none may be sent: the run stops and can be resumed.
 
     ``code``: ``http_401`` (402, 403, 404), ``insufficient_quota``, ``configuration`` (the first
-    requests were all refused alike), ``breaker`` (too many failures in a row), ``wait`` (the
+    requests were all refused alike), ``connect`` (the endpoint was never reached), ``no_model`` (it
+    never answered as a model does), ``breaker`` (too many failures in a row), ``wait`` (the
     endpoint asks for a longer pause than allowed), ``budget``, ``batch`` (nobody knows whether a
     batch was created), or the status of a batch call that failed.
     """
@@ -85,6 +87,17 @@ class Picture(Record):
     def sha256(self) -> str:
         """Digest of the bytes as they are sent."""
         return hashlib.sha256(self.data).hexdigest()
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, by the file's header."""
+        from PIL import Image
+
+        try:
+            with Image.open(io.BytesIO(self.data)) as opened:
+                return opened.size
+        except (OSError, ValueError, Image.DecompressionBombError):
+            return 2048, 768  # unreadable: as many tiles as there can be
 
 
 class Message(Record):

@@ -192,6 +192,8 @@ class Wire:
             return Received("unknown", "timeout")
         except openai.APIConnectionError as error:
             cause = type(error.__cause__).__name__
+            if cause in _NEVER_SENT:
+                return Received("failed", "connect", detail=_why(error))
         except openai.OpenAIError as error:
             return Received("unknown", "client", detail=self._line(str(error)))
         except Exception as error:
@@ -199,8 +201,6 @@ class Wire:
             if not type(error).__module__.startswith(("httpx", "httpcore", "ssl")):
                 raise
             cause = type(error).__name__
-        if cause in _NEVER_SENT:
-            return Received("failed", "connect", detail=f"cannot connect to {self.endpoint.url}")
         return Received("unknown", "timeout" if cause in _TIMEOUTS else "reset", detail=cause)
 
     def _received(
@@ -219,6 +219,18 @@ class Wire:
     def _line(self, text: str) -> str:
         text = self.redact(text.encode(errors="replace")).decode(errors="replace")
         return "".join(c if c.isprintable() else " " for c in text)[:300]
+
+
+def _why(error: BaseException) -> str:
+    """Why there is no connection: what the system said at the bottom of a chain of errors."""
+    said = type(error.__cause__).__name__
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.errno is not None:
+            known = below.errno > 0 and type(below).__module__ == "builtins"
+            said = os.strerror(below.errno) if known else str(below.strerror)
+        below = below.__cause__ or below.__context__
+    return said
 
 
 def _error(body: bytes) -> tuple[str, str]:

@@ -11,7 +11,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from annotate.cli import annotate
+from annotate.cli import Chains, annotate
+from builders import cli as builders
 from degrade import __version__
 from degrade.console import (
     EXIT_QUARANTINE,
@@ -26,6 +27,7 @@ from degrade.console import (
     say,
 )
 from degrade.errors import UserError
+from trainer import cli as trainer
 
 if TYPE_CHECKING:
     from degrade.registry import Operator
@@ -68,11 +70,12 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _root(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print and exit.")
     ] = False,
 ) -> None:
-    pass
+    ctx.obj = Chains()  # the one thing that a build takes from annotate
 
 
 # ---------------------------------------------------------------------------------- listings
@@ -192,7 +195,7 @@ def synth(
         int | None,
         typer.Option(
             min=1,
-            help="Pictures per batch. [default: 1 on CPU, 16 on CUDA]",
+            help="Pictures per batch. (default: 1 on CPU, 16 on CUDA)",
             rich_help_panel="Machine",
         ),
     ] = None,
@@ -279,9 +282,10 @@ def verify(
     quiet: Quiet = False,
 ) -> None:
     """Replay the records of a run and compare with its pictures; exit 1 where one differs."""
+    from degrade.runs import host_threads
     from degrade.verify import Verifier
 
-    count = workers or len(os.sched_getaffinity(0))
+    count = host_threads(workers)
     verifier = Verifier(run, source, device, count)
     total = min(sample or verifier.total, verifier.total)
     differences, checked = [], 0
@@ -307,7 +311,7 @@ def verify(
 def preview(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
     dest: Annotated[Path, typer.Argument(metavar="OUT.png", help="The sheet to write.")],
-    op: Annotated[list[str] | None, typer.Option(help="Operators to show. [default: all]")] = None,
+    op: Annotated[list[str] | None, typer.Option(help="Operators to show. (default: all)")] = None,
     seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
     cell: Annotated[int, typer.Option(min=32, help="Longer side of a cell, in pixels.")] = 224,
 ) -> None:
@@ -332,6 +336,18 @@ def preview(
 
 
 app.command()(annotate)
+app.add_typer(builders.build, name="build")
+app.add_typer(trainer.train, name="train")
+app.command()(trainer.ask)
+for _command in (
+    builders.export,
+    builders.formats,
+    builders.validate,
+    builders.push,
+    builders.replay,
+    builders.demo,
+):
+    app.command()(_command)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel="Machine")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Host threads. [default: all cores]", rich_help_panel="Machine"),
+    typer.Option(min=1, help="Host threads. (default: all cores)", rich_help_panel="Machine"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import os
 import re
 import stat
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -27,19 +26,16 @@ from degrade import __version__, codecs, images, ops, pipeline, runs, shards
 from degrade.errors import UserError
 from degrade.images import Encoding, Picture, UnreadableError
 from degrade.recipe import Recipe
-from degrade.runs import bounded_map, read_json, split_counts
+from degrade.runs import Progress, bounded_map, host_threads, read_json, split_counts
 from degrade.runtime import resolve_device, tuned
 from degrade.schema import SCHEMA_VERSION, Applied, Failure, Row, describe
-from degrade.shards import Format, ParquetShard, PictureRow, Shard
+from degrade.shards import Format, ParquetShard, PictureRow, Shard, picture_schema
 from degrade.sources import Listing, Source, output_names, scan
 
 SHARD_SOURCES: dict[Format, int] = {"folder": 64, "parquet": 256}
 MAX_PIXELS = 100_000_000
 _CUDA_BATCH = 16
 _READ_AHEAD = 4  # batches decoded ahead on a CUDA device; also what shapes are gathered from
-
-Progress = Callable[[int, int], None]
-"""Called with (sources done, sources in all)."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ class Synth:
     """A planned run: sources, recipe and options bound to an output folder.
 
     Args:
-        src: Folder of pictures, or one picture.
+        src: Folder of pictures, one picture, or a listing made elsewhere.
         out: Folder to write.
         recipe: What to do.
         seed: Root seed of all draws.
@@ -107,8 +103,12 @@ class Synth:
         UserError: A source, folder or option that cannot work.
     """
 
-    def __init__(self, src: Path, out: Path, recipe: Recipe, seed: int, options: Options) -> None:
+    def __init__(
+        self, src: Path | Listing, out: Path, recipe: Recipe, seed: int, options: Options
+    ) -> None:
         self.recipe, self.seed, self.options = recipe.narrowed(), seed, options
+        listing = src if isinstance(src, Listing) else None
+        src = src.root if isinstance(src, Listing) else src
         inside, around = out.resolve(), (src if src.is_dir() else src.parent).resolve()
         if src.is_dir() and inside.is_relative_to(around):
             raise UserError(
@@ -124,11 +124,11 @@ class Synth:
             raise UserError(
                 f"Split {options.split!r} is no name: use letters, digits, underscores and dots."
             )
-        self.listing: Listing = scan(src)
+        self.listing: Listing = listing or scan(src)
         sources = self.listing.sources[: options.limit]
         self.device = resolve_device(options.device)
         self.batch = options.batch or (_CUDA_BATCH if self.device.type == "cuda" else 1)
-        self.workers = options.workers or len(os.sched_getaffinity(0))
+        self.workers = host_threads(options.workers)
         self.suffixes = [
             (f"~{copy}" if copy > 1 else "", "" if level is None else f"@{level:g}")
             for copy in range(1, options.copies + 1)
@@ -141,7 +141,8 @@ class Synth:
 
     def _settings(self, src: Path) -> dict[str, Any]:
         """Everything that decides what is written, and nothing of clock, machine or workers."""
-        listed = hashlib.sha256("\0".join(j.source.id for j in self.jobs).encode()).hexdigest()
+        names = "\0".join(f"{j.source.id}\0{j.source.recorded}" for j in self.jobs)
+        listed = hashlib.sha256(names.encode()).hexdigest()
         o = self.options
         return {
             "source": str(src).encode("utf-8", "replace").decode(),
@@ -202,7 +203,7 @@ class Synth:
         if self.options.format == "parquet":
             name = f"{self.options.split}-{index:05d}-of-{len(self.shards):05d}.parquet"
             (folder.out / "data").mkdir(exist_ok=True)
-            parquet = ParquetShard(folder.out / "data" / name)
+            parquet = ParquetShard(folder.out / "data" / name, picture_schema(Row))
         rows: list[Row] = []
         failures: list[Failure] = []
         try:
@@ -210,7 +211,7 @@ class Synth:
                 rows.extend(result.rows)
                 failures.extend([result.failure] if result.failure else [])
                 for picture in result.pictures if parquet else ():
-                    parquet.add(picture)  # type: ignore[union-attr]
+                    parquet.add(picture.columns())  # type: ignore[union-attr]
                 yield result
             if parquet:
                 parquet.commit()
@@ -300,7 +301,9 @@ class Synth:
         return Loaded(job, picture, data)
 
     def _failure(self, job: Job, reason: str, detail: str) -> Failure:
-        return Failure(id=job.source.id, source_path=job.source.id, reason=reason, detail=detail)
+        return Failure(
+            id=job.source.id, source_path=job.source.recorded, reason=reason, detail=detail
+        )
 
     def _pieces(self, loaded: Loaded) -> list[Piece]:
         side = min(loaded.picture.pixels.shape[:2])
@@ -353,7 +356,7 @@ class Synth:
             row = Row(
                 file_name=name,
                 id=job.source.id + piece.suffix,
-                source_path=job.source.id,
+                source_path=job.source.recorded,
                 width=pixels.shape[1],
                 height=pixels.shape[0],
                 encoding=images.described(ext),

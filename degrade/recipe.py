@@ -7,16 +7,15 @@ of records to apply: a pure function of (recipe, seed, id, size).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from degrade import ops
+from degrade import configs, ops
+from degrade.configs import validated
 from degrade.errors import UserError, unknown
 from degrade.rng import unit
 from degrade.schema import STAGES, Applied, Intensity, Record, Stage
@@ -74,6 +73,7 @@ class Recipe(Record):
         count: Number of operators per picture -> weight.
         clean: Share of pictures left as they are, in [0, 1].
         intensity: Uniform range of intensities, drawn anew per operator. Or:
+        among: Uniform over these intensities, drawn anew per operator. Or:
         levels: Each picture once per level, sharing every draw but strength.
         needs: Options a caller must give: ``op``, ``intensity``.
     """
@@ -86,16 +86,18 @@ class Recipe(Record):
     count: dict[Annotated[int, Field(ge=1)], Annotated[float, Field(gt=0)]] = Field({1: 1.0})
     clean: Annotated[float, Field(ge=0, le=1)] = 0.0
     intensity: Span | None = None
+    among: tuple[GridIntensity, ...] | None = None
     levels: tuple[GridIntensity, ...] | None = None
     needs: tuple[Literal["op", "intensity"], ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        if (self.intensity is None) == (self.levels is None):
-            raise ValueError("give exactly one of 'intensity' and 'levels'")
-        levels = self.levels
-        if levels is not None and (not levels or len(set(levels)) < len(levels)):
-            raise ValueError("'levels' needs at least one intensity, each once")
+        lists = {"among": self.among, "levels": self.levels}
+        if [self.intensity, *lists.values()].count(None) != len(lists):
+            raise ValueError("give exactly one of 'intensity', 'among' and 'levels'")
+        for name, values in lists.items():
+            if values is not None and (not values or len(set(values)) < len(values)):
+                raise ValueError(f"{name!r} needs at least one intensity, each once")
         for stage, names in self.stages.items():
             for name in names:
                 if ops.get(name).stage != stage:
@@ -144,8 +146,9 @@ class Recipe(Record):
                 stages.setdefault(op.stage, []).append(op.name)
             changes["stages"] = stages
         if intensity is not None:
-            changes |= {"intensity": {"low": intensity, "high": intensity}, "levels": None}
-        return _validated(self.model_dump() | changes, f"recipe {self.name!r}")
+            changes |= {"intensity": {"low": intensity, "high": intensity}}
+            changes |= {"among": None, "levels": None}
+        return validated(Recipe, self.model_dump() | changes, f"recipe {self.name!r}")
 
     def draw(self, key: str, seed: int, short_side: int) -> list[Variant]:
         """The records for one picture: one variant, or one per level.
@@ -163,12 +166,17 @@ class Recipe(Record):
                 where = (seed, key, step)
                 strength = level
                 if strength is None:
-                    assert self.intensity is not None  # validated: levels or intensity
-                    strength = self.intensity.at(unit(*where, name, "intensity"))
+                    strength = self._strength(unit(*where, name, "intensity"))
                 applied.append(ops.get(name).sample(strength, where, short_side))
             return Variant(level, tuple(applied))
 
         return [variant(level) for level in (self.levels or (None,))]
+
+    def _strength(self, u: float) -> float:
+        if self.among is not None:
+            return self.among[int(u * len(self.among))]
+        assert self.intensity is not None  # validated: one of intensity, among, levels
+        return self.intensity.at(u)
 
     def _choose(self, key: str, seed: int) -> list[str]:
         if unit(seed, key, "clean") < self.clean:
@@ -193,7 +201,7 @@ class Recipe(Record):
 
 def preset_names() -> list[str]:
     """Names of the recipes that ship with the package."""
-    return sorted(f.name.removesuffix(".yaml") for f in _PRESETS.iterdir() if ".yaml" in f.name)
+    return configs.preset_names(_PRESETS)
 
 
 def load(name: str) -> Recipe:
@@ -202,39 +210,7 @@ def load(name: str) -> Recipe:
     Raises:
         UserError: No such preset or file, or the file is not a valid recipe.
     """
-    path = Path(name)
-    if path.suffix in {".yaml", ".yml"}:
-        try:
-            return _parsed(path.read_text("utf-8"), name)
-        except OSError as error:
-            raise UserError(f"Cannot read recipe {name}: {error.strerror}.") from None
-        except UnicodeDecodeError:
-            raise UserError(f"Recipe {name} is not UTF-8 text.") from None
-    if name not in preset_names():
+    data = configs.read_named(name, _PRESETS)
+    if data is None:
         raise UserError(f"{unknown('recipe', name, preset_names())} Or give a .yaml file.")
-    return _parsed((_PRESETS / f"{name}.yaml").read_text("utf-8"), name)
-
-
-def _parsed(text: str, where: str) -> Recipe:
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"Recipe {where} is not valid YAML: {error}") from None
-    if not isinstance(data, Mapping):
-        raise UserError(f"Recipe {where} must be a mapping of keys such as 'stages' and 'count'.")
-    return _validated(data, f"recipe {where}")
-
-
-def _validated(data: Mapping[str, Any], what: str) -> Recipe:
-    try:
-        return Recipe.model_validate(data)
-    except ValidationError as error:
-        problems = []
-        for e in error.errors():
-            key = ".".join(str(part) for part in e["loc"])
-            if e["type"] == "extra_forbidden":
-                message = str(unknown("key", key, Recipe.model_fields))
-            else:
-                message = e["msg"].removeprefix("Value error, ").rstrip(".") + "."
-            problems.append(f"{key}: {message}" if key else message)
-        raise UserError(f"In {what}: " + " ".join(problems)) from None
+    return validated(Recipe, data, f"recipe {name}")

@@ -19,12 +19,20 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from degrade.errors import StoppedError, UserError
 from degrade.schema import Record
 
 WORK, PLAN, LOCK = ".work", "plan.json", ".lock"
+
+Progress = Callable[[int, int], None]
+"""Told how much is done and how much there is in all."""
+
+
+def host_threads(asked: int | None = None) -> int:
+    """Threads to work with: as many as were asked for, else one for each core that is ours."""
+    return asked or len(os.sched_getaffinity(0))
 
 
 def write_atomic(path: Path, data: bytes, durable: bool = False) -> None:
@@ -73,7 +81,7 @@ class Run(Generic[S]):
         marker: Type of the markers.
         summary: File name of the summary, written last.
         tables: File name of each table -> the field of the markers whose records it holds.
-        folders: What else the job writes.
+        folders: What else the job writes: folders, or files beside the tables.
     """
 
     def __init__(
@@ -110,6 +118,9 @@ class Run(Generic[S]):
             with FileLock(str(self.out / LOCK)).acquire(timeout=0):
                 try:
                     yield self._open(overwrite, resume)
+                except UserError:
+                    self._forget()
+                    raise
                 finally:
                     (self.out / LOCK).unlink(missing_ok=True)
                     if created and not any(self.out.iterdir()):
@@ -126,6 +137,7 @@ class Run(Generic[S]):
         if overwrite and resume:
             raise UserError("--overwrite starts anew and --resume goes on: give one of them.")
         if overwrite and (self._summary.exists() or self._plan.exists()):
+            self.refuse_foreign()
             self._clear()
         if self._summary.exists():
             self._same(self._summary, "a finished run")
@@ -145,6 +157,40 @@ class Run(Generic[S]):
         write_atomic(self._plan, pretty(plan), durable=True)
         return False
 
+    def refuse_foreign(self) -> None:
+        """Refuse a folder that holds something which no job of this kind writes.
+
+        Raises:
+            UserError: It does; named in the message.
+        """
+        ours = {WORK, LOCK, self._summary.name, *self._tables, *self._folders}
+        found = sorted(p.name for p in self.out.iterdir()) if self.out.is_dir() else []
+        # A kill may leave the temporary file of a write.
+        foreign = [n for n in found if n not in ours and not (n[0] == "." and n.endswith(".tmp"))]
+        if foreign:
+            raise UserError(
+                f"{self.out} holds {foreign[0]!r}, which is not of a run. Nothing was touched: "
+                "move it away, or give another folder."
+            )
+
+    def _forget(self) -> None:
+        """Drop the plan of a job that a mistake ended before anything of it was committed.
+
+        So that the mended command is not refused as another job.
+        """
+        if self._plan.exists() and not any(self.work.glob("shard-*.json")):
+            plan = read_json(self._plan)
+            if plan.get("fingerprint") == self.fingerprint:
+                self._clear()
+                shutil.rmtree(self.work, ignore_errors=True)
+
+    def matches(self) -> bool:
+        """Whether the folder holds this very job, finished or not."""
+        for path in (self._summary, self._plan):
+            if path.exists():
+                return read_json(path).get("fingerprint") == self.fingerprint
+        return False
+
     def _clear(self) -> None:
         """Remove what a job writes and nothing else; what says that it is ours goes last.
 
@@ -156,9 +202,14 @@ class Run(Generic[S]):
         for path in self.work.iterdir():
             if path != self._plan:
                 path.unlink()
+        for temporary in self.out.glob(".*.tmp"):
+            temporary.unlink()
         for name in self._folders:
-            if (self.out / name).exists():
-                shutil.rmtree(self.out / name)
+            path = self.out / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
         for name in self._tables:
             (self.out / name).unlink(missing_ok=True)
         self._plan.unlink()
@@ -191,9 +242,15 @@ class Run(Generic[S]):
         """A committed shard.
 
         Raises:
-            UserError: The marker belongs to another job.
+            UserError: The marker belongs to another job, or is damaged.
         """
-        marker = self._marker.model_validate_json(self._path(index).read_bytes())
+        try:
+            marker = self._marker.model_validate_json(self._path(index).read_bytes())
+        except ValidationError:
+            raise UserError(
+                f"{self._path(index)} is damaged. Remove it and give the same command: that shard "
+                "is made again."
+            ) from None
         if marker.fingerprint != self.fingerprint:
             raise UserError(
                 f"{self._path(index)} has fingerprint {marker.fingerprint}, the run is "

@@ -86,29 +86,68 @@ class Row(Record):
     applied: tuple[Applied, ...]
 
 
+AnswerForm = Literal["text", "index", "letter"]
+LETTERS = 26
+
+
 class Question(Record):
     """What is asked about a picture and what is known of it; empty where nothing is.
 
     ``answer`` is as the data set has it: a text, an option's text, its 0-based index or its letter.
+    ``answer_as`` says which; empty, it is read as an option's text where it is one, then as an
+    index, then as a letter, which cannot tell the index 2 from an option that reads "2".
     """
 
     question: str = ""
     choices: tuple[str, ...] = ()
     answer: str = ""
+    answer_as: AnswerForm | Literal[""] = ""
     caption: str = ""
     rationales: tuple[str, ...] = ()
 
     @property
+    def answer_index(self) -> int | None:
+        """The 0-based option that the answer is; None where it is none of them."""
+        index = -1
+        if self.answer_as in ("", "text") and self.answer in self.choices:
+            index = self.choices.index(self.answer)
+        elif self.answer_as in ("", "index") and self.answer.isascii() and self.answer.isdigit():
+            index = int(self.answer)
+        elif self.answer_as in ("", "letter") and len(self.answer) == 1 and self.answer.isalpha():
+            index = ord(self.answer.upper()) - ord("A")
+        return index if 0 <= index < len(self.choices) else None
+
+    @property
     def answer_text(self) -> str:
         """The answer in words: the option that an index or a letter stands for."""
-        if not self.choices or self.answer in self.choices:
-            return self.answer
-        index = -1
-        if self.answer.isascii() and self.answer.isdigit():
-            index = int(self.answer)
-        elif len(self.answer) == 1 and self.answer.isalpha():
-            index = ord(self.answer.upper()) - ord("A")
-        return self.choices[index] if 0 <= index < len(self.choices) else self.answer
+        index = self.answer_index
+        return self.answer if index is None else self.choices[index]
+
+    def answered(self, form: AnswerForm) -> Question:
+        """The same question with its answer in another form; free answers stay as they are.
+
+        Raises:
+            ValueError: There are choices and the answer is none of them, or letters do not reach.
+        """
+        if not self.choices or not self.answer:
+            return self.model_copy(update={"answer_as": "text"})
+        index = self.answer_index
+        if index is None:
+            raise ValueError(f"the answer {self.answer!r} is none of {list(self.choices)}")
+        if form == "letter" and len(self.choices) > LETTERS:
+            raise ValueError(f"{len(self.choices)} choices are more than letters can name")
+        answers = {"text": self.choices[index], "index": str(index), "letter": chr(65 + index)}
+        return self.model_copy(update={"answer": answers[form], "answer_as": form})
+
+    def prompt(self) -> str:
+        """What a model is asked: the question, then the choices, labeled as the answer names them.
+
+        Options are numbered from 0 as in the paper, lettered where answers are letters, and
+        listed bare where they are texts.
+        """
+        labels = {"index": "{0}. ", "letter": "{1}. "}.get(self.answer_as, "")
+        lines = [labels.format(i, chr(65 + i)) + choice for i, choice in enumerate(self.choices)]
+        return "\n".join([self.question, *lines])
 
 
 class Failure(Record):
@@ -127,6 +166,7 @@ PARTS = ("TYPE", "INFLUENCE", "REASONING", "CONCLUSION", "ANSWER")
 
 _TAG = re.compile(r"<\s*/?\s*(?:TYPE|INFLUENCE|REASONING|CONCLUSION|ANSWER)(?:_END)?\s*>", re.I)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]")
+_TOKEN = re.compile(r"\w+|[^\w\s]")
 _LABEL = r"\w+(?: \w+)*"
 _ITEM = re.compile(rf"({_LABEL})\((0(?:\.\d{{1,2}})?|1(?:\.0{{1,2}})?)\)", re.ASCII)
 
@@ -143,6 +183,11 @@ def _plain(text: str) -> str:
 
 
 Prose = Annotated[str, AfterValidator(_plain)]
+
+
+def tokens(text: str) -> list[str]:
+    """Words and punctuation marks, the unit of lengths: what any tokenizer's count follows."""
+    return _TOKEN.findall(text)
 
 
 class Degradation(Record):
@@ -182,6 +227,25 @@ class Chain(Record):
         texts = (types, self.influence, self.reasoning, self.conclusion, self.answer)
         blocks = zip(PARTS, texts, strict=True)
         return "\n".join(f"<{part}>{text}<{part}_END>" for part, text in blocks)
+
+    @staticmethod
+    def instruction() -> str:
+        """What to add to a question so that a model answers with a chain."""
+        asked = (
+            "the degradations that you see in the picture with their intensities from 0 to 1, "
+            "as name(0.00), separated by commas, or nothing if it is clean",
+            "what they hide or change for this question",
+            "your reasoning about what the picture shows underneath",
+            "what follows from it",
+            "the answer alone",
+        )
+        blocks = [f"<{p}>{a}<{p}_END>" for p, a in zip(PARTS, asked, strict=True)]
+        return "Reply in five blocks, in this order:\n" + "\n".join(blocks)
+
+    @staticmethod
+    def request(question: Question) -> str:
+        """What a model is asked that is to answer with a chain."""
+        return f"{question.prompt()}\n{Chain.instruction()}"
 
     @classmethod
     def parse(cls, text: str) -> Chain | Malformed:
@@ -229,3 +293,59 @@ def _parse_types(text: str) -> tuple[Degradation, ...] | str:
             return f"TYPE has {item.strip()[:40]!r} where name(0.00 to 1.00) belongs"
         items.append(Degradation(label=match[1], intensity=float(match[2])))
     return tuple(items)
+
+
+# --------------------------------------------------------------------------------- annotations
+
+Code = Literal[
+    "format",  # not a chain, or an empty part
+    "types",  # TYPE names other degradations than the record, or in another order
+    "intensities",  # TYPE gives a recorded degradation another intensity
+    "missing",  # INFLUENCE does not speak of a recorded degradation
+    "invented",  # a degradation is claimed that was not applied
+    "denied",  # INFLUENCE says that a recorded degradation is not there
+    "severity",  # an adjective beside a degradation does not fit its intensity
+    "parameters",  # a quality, angle, exposure or D/r0 beside a degradation is not the recorded one
+    "answer",  # ANSWER is not the row's
+    "conclusion",  # CONCLUSION does not name the answer, or puts another option forward
+    "damaged_view",  # REASONING takes the damage for the scene
+    "length",  # REASONING is much shorter or longer than the target
+    "language",  # not English prose
+    "repetition",  # phrases or sentences again and again
+    "garble",  # overlong words, strings of digits or signs, control characters
+    "markup",  # block names, tags, code or lists inside the text
+    "leak",  # speaks of the record, the prompt or what else only the writer knows
+    "refusal",  # the writer declines or speaks of itself
+]
+"""Why a chain is refused; `annotate.checks` finds out."""
+
+
+class Finding(Record):
+    """One reason to refuse a chain; ``detail`` is what a writer should be told."""
+
+    code: Code
+    detail: str
+
+
+class Annotation(Record):
+    """One row's chain: a line of ``chains.jsonl``. Every row of the run has one, also a failed one.
+
+    ``status`` is ``ok``, the code of the first finding, or what kept the chain from being written.
+    ``text`` is the rendered chain. ``answerable``: whether a judge could answer from the degraded
+    picture alone; ``null`` where none was asked. Lengths are in tokens of ``annotate.depth``.
+    """
+
+    id: str
+    file_name: str
+    status: str
+    writer: str
+    target: int
+    reasoning_tokens: int
+    chain_tokens: int
+    intensity_sum: float
+    text: str
+    chain: Chain | None
+    findings: tuple[Finding, ...] = ()
+    detail: str = ""
+    attempts: int = 1
+    answerable: bool | None = None

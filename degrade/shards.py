@@ -6,7 +6,7 @@ import json
 import types
 import typing
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin
@@ -33,6 +33,14 @@ class PictureRow(Record):
     row: Row
     image: bytes
     clean_image: bytes
+
+    def columns(self) -> dict[str, Any]:
+        """The row of :func:`picture_schema` of ``Row``."""
+        return {
+            "image": {"bytes": self.image, "path": self.row.file_name},
+            "clean_image": {"bytes": self.clean_image, "path": self.row.source_path},
+            **self.row.model_dump(mode="json"),
+        }
 
 
 class Shard(Marker):
@@ -87,41 +95,44 @@ def _feature(kind: pa.DataType) -> Any:
 _IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
 
-def parquet_schema() -> pa.Schema:
-    """Columns of the Parquet form, with the metadata by which `datasets` sees pictures."""
-    rows = arrow_fields(Row)
-    features = {
-        "image": {"_type": "Image"},
-        "clean_image": {"_type": "Image"},
-        **{field.name: _feature(field.type) for field in rows},
-    }
-    fields = [pa.field("image", _IMAGE), pa.field("clean_image", _IMAGE), *rows]
-    return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": features}})})
+PICTURES = ("image", "clean_image")
+
+
+def features(model: type[BaseModel]) -> dict[str, Any]:
+    """The Hugging Face features of a table of pictures: ``PICTURES``, then the model's columns."""
+    rows = {field.name: _feature(field.type) for field in arrow_fields(model)}
+    return {**{name: {"_type": "Image"} for name in PICTURES}, **rows}
+
+
+def picture_schema(model: type[BaseModel]) -> pa.Schema:
+    """Columns ``PICTURES`` and the model's, with the metadata by which `datasets` sees pictures."""
+    fields = [*(pa.field(name, _IMAGE) for name in PICTURES), *arrow_fields(model)]
+    return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": features(model)}})})
 
 
 class ParquetShard:
-    """One Parquet file, written in small row groups and named only when it is whole."""
+    """One Parquet file, written in small row groups and named only when it is whole.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: Its name.
+        schema: Of :func:`picture_schema`.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path = path
         self._temporary = path.with_name(f".{path.name}.tmp")
-        self._schema = parquet_schema()
+        self._schema = schema
         self._writer = pq.ParquetWriter(
             self._temporary, self._schema, compression="none", write_page_index=True
         )
         self._rows: list[dict[str, Any]] = []
         self._bytes = 0
 
-    def add(self, item: PictureRow) -> None:
+    def add(self, columns: dict[str, Any]) -> None:
         """Append a row; flushes when the group is full."""
-        self._rows.append(
-            {
-                "image": {"bytes": item.image, "path": item.row.file_name},
-                "clean_image": {"bytes": item.clean_image, "path": item.row.source_path},
-                **item.row.model_dump(mode="json"),
-            }
-        )
-        self._bytes += len(item.image) + len(item.clean_image)
+        self._rows.append(columns)
+        for name in PICTURES:
+            self._bytes += len((columns[name] or {}).get("bytes") or b"")
         if len(self._rows) >= ROW_GROUP_ROWS or self._bytes >= ROW_GROUP_BYTES:
             self._flush()
 
@@ -148,7 +159,7 @@ def open_run(out: Path, settings: dict[str, Any]) -> Run[Shard]:
     tables = {QUARANTINE: "failures"}
     if settings["format"] == "folder":
         tables[METADATA] = "rows"
-    return Run(out, settings, Shard, RUN, tables, folders=("images", "data"))
+    return Run(out, settings, Shard, RUN, tables, folders=("images", "data", METADATA))
 
 
 def counts(shards: Iterable[Shard]) -> dict[str, Any]:
@@ -219,21 +230,23 @@ def read_rows(out: Path, fmt: Format) -> Iterator[Stored]:
     for path in files:
         number = 0
         try:
-            for item in _lines(path) if fmt == "folder" else _records(path):
+            for item in json_lines(path) if fmt == "folder" else parquet_rows(path):
                 number += 1
                 yield _stored(item)
         except (OSError, ValueError) as error:  # ValueError: JSON, Arrow and pydantic alike
             raise UserError(f"Cannot read {path} beyond row {number}: {error}") from None
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def json_lines(path: Path) -> Iterator[Any]:
+    """The values of a file of JSON lines, streamed."""
     with path.open(encoding="utf-8") as file:
         yield from map(json.loads, file)
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    with pq.ParquetFile(path) as table:
-        for batch in table.iter_batches(batch_size=ROW_GROUP_ROWS):
+def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file, a row group at a time; some columns or all."""
+    with pq.ParquetFile(path, pre_buffer=False) as table:  # or it holds the whole file
+        for batch in table.iter_batches(batch_size=ROW_GROUP_ROWS, columns=columns):
             yield from batch.to_pylist()
 
 

@@ -14,10 +14,19 @@ from degrade.images import EXTENSIONS
 
 @dataclass(frozen=True)
 class Source:
-    """One picture to read. ``path`` is what the system calls it, ``id`` what a record may hold."""
+    """One picture to read.
+
+    ``path`` is what the system calls it below the root, ``id`` the row's, ``recorded`` what a
+    record's ``source_path`` says: by default the id.
+    """
 
     path: str
     id: str
+    recorded: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.recorded:
+            object.__setattr__(self, "recorded", self.id)
 
 
 @dataclass(frozen=True)

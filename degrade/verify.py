@@ -15,7 +15,7 @@ from degrade import codecs, images, pipeline, shards
 from degrade.errors import UserError
 from degrade.runs import bounded_map
 from degrade.runtime import resolve_device, tuned
-from degrade.schema import Row
+from degrade.schema import Applied
 from degrade.shards import Stored
 from degrade.sources import find
 
@@ -30,6 +30,54 @@ class Difference:
     id: str
     file_name: str
     problem: str
+
+
+def replay(
+    pixels: images.Pixels, applied: tuple[Applied, ...], device: torch.device
+) -> images.Pixels:
+    """Apply a record to a clean picture once more: (H, W, 3) uint8 to the same.
+
+    Raises:
+        UserError: The record is of another size, operator or version.
+    """
+    with torch.inference_mode():
+        batch = codecs.from_pixels([pixels], device)
+        return codecs.to_pixels(pipeline.run(batch, [applied]))[0]
+
+
+def compare(
+    stored: images.Pixels,
+    clean: images.Pixels,
+    applied: tuple[Applied, ...],
+    encoding: str,
+    device: torch.device,
+    same_device: bool,
+) -> str:
+    """How a stored picture differs from its replay, in words; empty where it does not.
+
+    Args:
+        stored: What was written, (H, W, 3) uint8.
+        clean: What it was made from.
+        applied: Its record.
+        encoding: How it was written: a lossy one is replayed too.
+        device: To replay on.
+        same_device: It is of the kind that made the picture: nothing may differ. Otherwise 0.1 %
+            of the pixels may round the other way.
+
+    Raises:
+        UserError: The record is of another size, operator or version.
+    """
+    replayed = replay(clean, applied, device)
+    kind, _, how = encoding.partition(" ")
+    if how != "lossless":
+        replayed = images.decode(images.encode(replayed, kind, None), 2**62).pixels
+    if stored.shape != replayed.shape:
+        return f"stored (H, W) {stored.shape[:2]}, replayed {replayed.shape[:2]}"
+    gap = np.abs(stored.astype(np.int16) - replayed)
+    off = float((gap > 1).any(axis=2).mean())
+    if off <= (0.0 if same_device else CROSS_DEVICE_SHARE):
+        return ""
+    return f"differs by up to {gap.max()} grey levels on {off:.2%} of pixels"
 
 
 class Verifier:
@@ -86,26 +134,10 @@ class Verifier:
             clean = clean if clean is not None else find(self.source, row.source_path).read_bytes()
             found = images.decode(stored, max_pixels=2**62).pixels
             limits = self.settings["max_pixels"], self.settings["max_side"]
-            source = images.decode(clean, *limits)
-            expected = self._replay(source.pixels, row)
-            if not row.encoding.endswith("lossless"):
-                ext = row.file_name.rsplit(".", 1)[1]
-                expected = images.decode(images.encode(expected, ext, None), 2**62).pixels
-            problem = self._compare(found, expected)
+            source = images.decode(clean, *limits).pixels
+            problem = compare(
+                found, source, row.applied, row.encoding, self.device, self.same_device
+            )
         except (OSError, UserError, images.UnreadableError) as error:
             problem = str(error)
         return Difference(row.id, row.file_name, problem) if problem else None
-
-    def _replay(self, pixels: images.Pixels, row: Row) -> images.Pixels:
-        with torch.inference_mode():
-            batch = codecs.from_pixels([pixels], self.device)
-            return codecs.to_pixels(pipeline.run(batch, [row.applied]))[0]
-
-    def _compare(self, found: images.Pixels, expected: images.Pixels) -> str:
-        if found.shape != expected.shape:
-            return f"stored (H, W) {found.shape[:2]}, replayed {expected.shape[:2]}"
-        gap = np.abs(found.astype(np.int16) - expected)
-        off = float((gap > 1).any(axis=2).mean())
-        if off <= (0.0 if self.same_device else CROSS_DEVICE_SHARE):
-            return ""
-        return f"differs by up to {gap.max()} grey levels on {off:.2%} of pixels"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from annotate.testing.faults import Allowance
 from annotate.testing.faultserver import FaultServer
 from degrade.chat import (
     Chat,
@@ -17,7 +20,8 @@ from degrade.chat import (
     Reply,
     RowError,
 )
-from degrade.chat_limits import Clock, Gate, decide, retry_after
+from degrade.chat_headers import left, retry_after
+from degrade.chat_limits import Clock, Gate, decide
 from tests.chat_help import (
     ROUND,
     ROUND_COST,
@@ -107,18 +111,62 @@ def test_a_timeout_may_have_been_paid_for(server: FaultServer, tmp_path: Path) -
     assert bill.cost_micro_usd + bill.unknown_max_micro_usd >= 3 * ROUND_COST
 
 
-def test_no_server_stops_the_run_and_costs_nothing(server: FaultServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("url", "cause"),
+    [
+        ("http://127.0.0.1:9/v1", "Connection refused"),
+        ("http://no-such-host.invalid/v1", "no-such-host.invalid/v1 cannot be reached"),
+    ],
+)
+def test_no_server_stops_the_run_soon_and_costs_nothing(
+    server: FaultServer, tmp_path: Path, url: str, cause: str
+) -> None:
     table = prices(tmp_path / "p.json", m=ROUND)
-    replies = with_chat(
-        "http://127.0.0.1:9/v1", tmp_path / "j", ask(*[row(i) for i in range(30)]),
-        prices=table, breaker=6, backoff=0.001,
-    )  # fmt: skip
-    assert {(type(r), r.code) for r in replies} <= {(FatalError, "breaker"), (RowError, "connect")}
-    assert sum(isinstance(r, FatalError) for r in replies) > 15
+    begun = time.monotonic()
+    asked = ask(*[row(i) for i in range(30)])
+    replies = with_chat(url, tmp_path / "j", asked, prices=table, backoff=0.5)
+    assert time.monotonic() - begun < 5
+    assert {(type(r), r.code) for r in replies} == {(FatalError, "connect")}
+    assert url in str(replies[0])
+    assert cause in str(replies[0])
+    assert "Start the server, or correct the base URL" in str(replies[0])
     bill = total(tmp_path / "j")
     assert (bill.requests, bill.cost_micro_usd, bill.unknown_max_micro_usd) == (0, 0, 0)
-    assert bill.reasons["connect"] == bill.unsent
+    assert bill.reasons["connect"] >= 3
+    assert bill.unsent <= 8 * 4  # every attempt is on the bill; three rounds of them
     assert all(isinstance(r, Reply) for r in with_chat(server, tmp_path / "j", ask(row(0), row(1))))
+
+
+def test_an_endpoint_that_is_no_model_stops_the_run_soon(
+    server: FaultServer, tmp_path: Path
+) -> None:
+    replies = with_chat(server, tmp_path / "j", ask(*[row(i, "html") for i in range(9)]))
+    assert {(type(r), r.code) for r in replies} == {(FatalError, "no_model")}
+    assert "ends in /v1" in str(replies[0])
+
+
+def test_a_server_that_goes_away_is_waited_for(tmp_path: Path) -> None:
+    """Once it has answered, it may be restarting."""
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    async def work(chat: Chat) -> tuple[Reply, Reply]:
+        server = FaultServer()
+        listener = await server.start(port)
+        before = await chat.ask(row("before"))
+        listener.close()  # and the next request breaks the connection that is left
+        later = asyncio.create_task(chat.ask(row("after", "close*1")))
+        await asyncio.sleep(0.3)
+        async with await server.start(port):
+            return before, await later
+
+    limits: dict[str, Any] = {"attempts": 100, "breaker": 100, "backoff": 0.02}
+    before, after = with_chat(f"http://127.0.0.1:{port}/v1", tmp_path / "j", work, **limits)
+    assert before.attempt == 1
+    assert "answer to after" in after.text
+    assert after.attempt > 4
 
 
 def test_a_burst_of_failures_counts_once(server: FaultServer, tmp_path: Path) -> None:
@@ -226,6 +274,59 @@ class Simulated(Clock):
         self.now += seconds
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_what_the_headers_say_is_left_is_kept_to(
+    server: FaultServer, tmp_path: Path, told: bool
+) -> None:
+    server.allowance = Allowance(20, 0.4, told)
+    requests = [row(i) for i in range(70)]
+    started = time.monotonic()
+    replies = with_chat(server, tmp_path / "j", ask(*requests), concurrency=6, backoff=0.05)
+    took = time.monotonic() - started
+    assert all(isinstance(r, Reply) for r in replies)
+    # Those sent before the first answer came are all that can be refused.
+    assert (server.allowance.refused == 0) == told
+    assert took >= (70 - 20) / 50 * 0.9
+    if told:
+        assert took < 4 * 70 / 50, "waiting costs little beside what the limit costs"
+
+
+def test_what_is_left_is_read_in_all_its_forms() -> None:
+    def read(amount: str, reset: str) -> tuple[float, float] | None:
+        names = ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens")
+        return left(dict(zip(names, (amount, reset), strict=True)), "tokens")
+
+    assert read("149984", "6m0s") == (149984, 360)
+    assert read("0", "20ms") == (0, 0.02)
+    assert read("3", "1h2m3.5s") == (3, 3723.5)
+    assert read("3", "7") == (3, 7)
+    assert read("-2", "0.5") == (-2, 0.5)
+    for amount, reset in (
+        ("", "1s"), ("3", ""), ("nan", "1s"), ("x", "1s"), ("3", "soon"), ("3", "-1"),
+        ("3", "1767225600"), ("3", "inf"), ("3", "2026-01-01T00:00:00Z"),
+    ):  # fmt: skip
+        assert read(amount, reset) is None, (amount, reset)
+    assert left({}, "requests") is None
+
+
+def test_a_forecast_holds_what_does_not_fit_and_ends() -> None:
+    async def main() -> list[float]:
+        clock = Simulated()
+        gate = Gate(Limits(concurrency=50), clock)
+        headers = {"x-ratelimit-remaining-tokens": "1000", "x-ratelimit-reset-tokens": "9s"}
+        times = []
+        gate.heard(headers, clock.now)
+        gate.heard(headers | {"x-ratelimit-remaining-tokens": "9999"}, clock.now - 1)  # older
+        for tokens in (600, 300, 600, 600):
+            await gate.enter(tokens)
+            times.append(clock.now)
+        gate.heard(headers | {"x-ratelimit-reset-tokens": "23h0m0s"}, clock.now)
+        await gate.enter(600)  # a day's wait is for a 429 to order
+        return [*times, clock.now]
+
+    assert asyncio.run(main()) == [0, 0, 9, 9, 69]
+
+
 @pytest.mark.parametrize(
     ("limits", "tokens", "per_minute"),
     [
@@ -242,7 +343,7 @@ def test_the_pace_is_kept(limits: Limits, tokens: int, per_minute: float) -> Non
         for _ in range(40):
             await gate.enter(tokens)
             times.append(clock.now)
-            gate.leave()
+            gate.leave(tokens, tokens)
         return times
 
     times = asyncio.run(main())

@@ -14,6 +14,7 @@ from PIL import Image
 
 from degrade import ops, recipe
 from tests.conftest import PHOTOS
+from tests.hearing import COMMAND
 
 
 def cli(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -73,7 +74,7 @@ def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
 
 def test_an_interrupt_says_what_is_kept(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "degrade.cli", "synth", str(PHOTOS), str(out)]
+    command = [*COMMAND, "synth", str(PHOTOS), str(out)]
     process = subprocess.Popen([*command, "--copies", "4"], stderr=subprocess.PIPE, text=True)
     while not (out / ".work").exists():
         assert process.poll() is None

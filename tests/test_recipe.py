@@ -126,3 +126,18 @@ def test_unknown_recipes_suggest_the_nearest(tmp_path: Path) -> None:
 def test_an_operator_given_twice_is_given_once() -> None:
     single = recipe.load("single")
     assert single.narrowed(["graffiti", "graffiti"], 0.4) == single.narrowed(["graffiti"], 0.4)
+
+
+def test_among_draws_each_of_its_intensities_alike_and_no_other() -> None:
+    values = (0.05, 0.5, 0.95)
+    r = Recipe(
+        name="held",
+        summary="Held-out intensities.",
+        stages={"acquisition": ("lens_blur",)},
+        among=values,
+    )
+    drawn = Counter(r.draw(str(i), 0, 100)[0].applied[0].intensity for i in range(3000))
+    assert set(drawn) == set(values)
+    assert all(900 < n < 1100 for n in drawn.values())
+    with pytest.raises(ValueError, match="exactly one of"):
+        Recipe.model_validate(r.model_dump() | {"levels": (0.1,)})
