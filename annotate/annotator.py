@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
+import time
+from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from annotate import diversity
-from annotate.checks import CHECKS_VERSION, Finding, check
+from annotate.checks import CHECKS_VERSION, check
 from annotate.depth import target, tokens
 from annotate.measure import measure
 from annotate.offline import GRAMMAR_VERSION, Unwritable, write
-from annotate.rows import Rows
+from annotate.rows import Rows, own_pixel_limit
 from degrade import __version__, images
 from degrade.errors import UserError
-from degrade.runs import Marker, Run, bounded_map, read_json, split_counts
-from degrade.schema import SCHEMA_VERSION, Chain, Record, Row
+from degrade.runs import Marker, Progress, Run, bounded_map, read_json, split_counts
+from degrade.schema import SCHEMA_VERSION, Annotation, Chain, Finding, Row
 from degrade.shards import Stored
 
 CHAINS, SUMMARY = "chains.jsonl", "annotate.json"
 SHARD_ROWS = 256
 _SAMPLE = 2000  # texts kept for the diversity of the summary: memory must not grow with the rows
-
-Progress = Callable[[int, int], None]
-
-
-class Annotation(Record):
-    """One row's chain: a line of ``chains.jsonl``. Every row of the run has one, also a failed one.
-
-    ``status`` is ``ok``, the code of the first finding, or what kept the chain from being written.
-    ``text`` is the rendered chain. ``answerable``: whether a judge could answer from the degraded
-    picture alone; ``null`` where none was asked. Lengths are in tokens of ``annotate.depth``.
-    """
-
-    id: str
-    file_name: str
-    status: str
-    writer: str
-    target: int
-    reasoning_tokens: int
-    chain_tokens: int
-    intensity_sum: float
-    text: str
-    chain: Chain | None
-    findings: tuple[Finding, ...] = ()
-    detail: str = ""
-    attempts: int = 1
-    answerable: bool | None = None
 
 
 class ChainShard(Marker):
@@ -58,39 +35,38 @@ class ChainShard(Marker):
     annotations: tuple[Annotation, ...]
 
 
-def annotation(row: Row, writer: str, chain: Chain, findings: tuple[Finding, ...]) -> Annotation:
-    """A written chain with its verdict."""
-    text = chain.render()
-    return Annotation(
-        id=row.id,
-        file_name=row.file_name,
-        status=findings[0].code if findings else "ok",
-        writer=writer,
-        target=target(row.applied),
-        reasoning_tokens=tokens(chain.reasoning),
-        chain_tokens=tokens(text),
-        intensity_sum=round(sum(a.intensity for a in row.applied), 4),
-        text=text,
-        chain=chain,
-        findings=findings,
-    )
+def annotation(
+    row: Row, writer: str, chain: Chain | None, findings: tuple[Finding, ...] = (), **changes: Any
+) -> Annotation:
+    """A row's chain with its verdict, or a row without one.
+
+    Args:
+        row: The row.
+        writer: Who wrote.
+        chain: What was written, if anything.
+        findings: Why it is refused.
+        changes: Further fields; ``status`` and ``detail`` where there is no chain.
+    """
+    text = chain.render() if chain else ""
+    fields: dict[str, Any] = {
+        "id": row.id,
+        "file_name": row.file_name,
+        "status": findings[0].code if findings else "ok",
+        "writer": writer,
+        "target": target(row.applied),
+        "reasoning_tokens": tokens(chain.reasoning) if chain else 0,
+        "chain_tokens": tokens(text),
+        "intensity_sum": round(sum(a.intensity for a in row.applied), 4),
+        "text": text,
+        "chain": chain,
+        "findings": findings,
+    }
+    return Annotation(**fields | changes)
 
 
 def failed(row: Row, writer: str, status: str, detail: str) -> Annotation:
     """A row without a chain, kept with its reason."""
-    return Annotation(
-        id=row.id,
-        file_name=row.file_name,
-        status=status,
-        writer=writer,
-        target=target(row.applied),
-        reasoning_tokens=0,
-        chain_tokens=0,
-        intensity_sum=round(sum(a.intensity for a in row.applied), 4),
-        text="",
-        chain=None,
-        detail=detail,
-    )
+    return annotation(row, writer, None, status=status, detail=detail)
 
 
 class ChainWriter(Protocol):
@@ -99,7 +75,7 @@ class ChainWriter(Protocol):
     settings: dict[str, Any]
     """What decides the chains: part of the fingerprint."""
 
-    def run(self, rows: Rows, items: Iterator[Stored]) -> Iterator[Annotation]:
+    def run(self, rows: Rows, items: Iterator[Stored]) -> Generator[Annotation]:
         """Annotate rows in their order, streaming."""
 
 
@@ -119,7 +95,7 @@ class OfflineWriter:
         }
         self._seed, self._workers = seed, workers
 
-    def run(self, rows: Rows, items: Iterator[Stored]) -> Iterator[Annotation]:
+    def run(self, rows: Rows, items: Iterator[Stored]) -> Generator[Annotation]:
         """See :class:`ChainWriter`."""
 
         def one(item: Stored) -> Annotation:
@@ -152,7 +128,7 @@ class Annotator:
         self.rows, self.writer = rows, writer
         settings = {
             "source": str(rows.run).encode("utf-8", "replace").decode(),
-            "run": rows.summary["fingerprint"],
+            "run": rows.fingerprint,
             "rows": rows.total,
             "questions": rows.digest,
             **writer.settings,
@@ -166,33 +142,53 @@ class Annotator:
     def run(
         self, overwrite: bool = False, resume: bool = False, progress: Progress | None = None
     ) -> dict[str, Any]:
-        """Do what is left to do and return the summary, with ``already_finished``."""
-        folder = self.folder
-        with folder.opened(overwrite, resume) as finished:
-            if not finished:
-                self._run(progress or (lambda done, total: None))
-        summary = read_json(folder.out / SUMMARY)
-        return {**summary, "already_finished": finished}
+        """Do what is left to do.
 
-    def _run(self, progress: Progress) -> None:
+        Returns:
+            The summary of all chains, with ``already_finished`` and, of this call, ``speed``.
+        """
+        folder = self.folder
+        begun, made = time.monotonic(), 0
+        with own_pixel_limit(), folder.opened(overwrite, resume) as finished:
+            if not finished:
+                made = self._run(progress or (lambda done, total: None))
+        seconds = time.monotonic() - begun
+        speed = {
+            "rows": made,
+            "seconds": round(seconds, 1),
+            "rows_per_second": round(made / seconds, 1),
+        }
+        return {
+            **read_json(folder.out / SUMMARY),
+            "already_finished": finished,
+            "speed": speed,
+        }
+
+    def _run(self, progress: Progress) -> int:
+        """The number of rows done now, those of earlier calls not counted."""
         folder = self.folder
         todo = [i for i in range(len(self.shards)) if not folder.committed(i)]
-        done = self.rows.total - sum(len(self.shards[i]) for i in todo)
+        before = done = self.rows.total - sum(len(self.shards[i]) for i in todo)
         progress(done, self.rows.total)
         wanted = set(todo)
         items = (item for n, item in enumerate(self.rows) if n // SHARD_ROWS in wanted)
-        results = self.writer.run(self.rows, items)
-        for index in todo:
-            made = []
-            for result in islice(results, len(self.shards[index])):
-                made.append(result)
-                done += 1
-                progress(done, self.rows.total)
-            if len(made) < len(self.shards[index]):
-                raise UserError(f"{self.rows.run} holds fewer rows than its run.json counts.")
-            shard = ChainShard(fingerprint=folder.fingerprint, index=index, annotations=tuple(made))
-            folder.commit(shard)
-        folder.finish(len(self.shards), summarise, {})
+        # Closed whatever happens, and not when the garbage is collected: a writer may have answers
+        # in flight that are paid for.
+        with closing(self.writer.run(self.rows, items)) as results:
+            for index in todo:
+                made = []
+                for result in islice(results, len(self.shards[index])):
+                    made.append(result)
+                    done += 1
+                    progress(done, self.rows.total)
+                if len(made) < len(self.shards[index]):
+                    raise UserError(f"{self.rows.run} holds fewer rows than its run.json counts.")
+                folder.commit(
+                    ChainShard(fingerprint=folder.fingerprint, index=index, annotations=tuple(made))
+                )
+            assert next(results, None) is None  # to the end: then the rows are known to be no more
+        folder.finish(len(self.shards), summarise, {"unmatched_questions": self.rows.unmatched})
+        return done - before
 
 
 def summarise(shards: Iterable[ChainShard]) -> dict[str, Any]:
@@ -202,9 +198,8 @@ def summarise(shards: Iterable[ChainShard]) -> dict[str, Any]:
     """
     statuses: Counter[str] = Counter()
     findings: Counter[str] = Counter()
-    sums: list[float] = []
-    depths: list[float] = []
-    lengths: list[float] = []
+    # Ranks need all values: 24 bytes a row.
+    sums, depths, lengths = array("d"), array("d"), array("d")
     attempts = judged = answerable = 0
     texts: list[str] = []
     step, seen = 1, 0
@@ -246,12 +241,25 @@ def summarise(shards: Iterable[ChainShard]) -> dict[str, Any]:
     }
 
 
-def _mean(values: list[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return round(sum(values) / len(values), 1) if values else 0.0
 
 
 def read_chains(out: Path) -> Iterator[Annotation]:
-    """The chains of a finished annotation, streamed."""
-    with (out / CHAINS).open(encoding="utf-8") as file:
-        for text in file:
-            yield Annotation.model_validate_json(text)
+    """The chains of a finished annotation, streamed.
+
+    Raises:
+        UserError: There are none, or a line is damaged.
+    """
+    path, number = out / CHAINS, 0
+    try:
+        with path.open(encoding="utf-8") as file:
+            for text in file:
+                number += 1
+                yield Annotation.model_validate_json(text)
+    except OSError as error:
+        raise UserError(f"Cannot read {path}: {error.strerror}.") from None
+    except ValueError:  # pydantic's, or no UTF-8
+        raise UserError(
+            f"{path} is damaged at line {max(1, number)}. Write the chains again with --overwrite."
+        ) from None

@@ -10,7 +10,7 @@ might write, is printed by ``benchmarks/checks.py``.
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from annotate import prose
 from annotate.depth import tokens
@@ -18,41 +18,16 @@ from annotate.lexicon import Claim, around, claims, plain, roots, severity
 from annotate.support import contradicts, names
 from annotate.terms import ANY, LABELS
 from annotate.views import damaged_view
-from degrade.schema import Chain, Malformed, Question, Record, Row
+from degrade.schema import Chain, Code, Finding, Malformed, Question, Row
 
 CHECKS_VERSION = 1
 """Raised whenever a verdict can change: stored answers are then judged again."""
-
-Code = Literal[
-    "format",  # not a chain, or an empty part
-    "types",  # TYPE names other degradations than the record, or in another order
-    "intensities",  # TYPE gives a recorded degradation another intensity
-    "missing",  # INFLUENCE does not speak of a recorded degradation
-    "invented",  # a degradation is claimed that was not applied
-    "denied",  # INFLUENCE says that a recorded degradation is not there
-    "severity",  # an adjective beside a degradation does not fit its intensity
-    "parameters",  # a quality, angle, exposure or D/r0 beside a degradation is not the recorded one
-    "answer",  # ANSWER is not the row's
-    "conclusion",  # CONCLUSION does not name the answer, or puts another option forward
-    "damaged_view",  # REASONING takes the damage for the scene
-    "length",  # REASONING is much shorter or longer than the target
-    "language",  # not English prose
-    "repetition",  # phrases or sentences again and again
-    "garble",  # overlong words, strings of digits or signs, control characters
-    "markup",  # block names, tags, code or lists inside the text
-    "leak",  # speaks of the record, the prompt or what else only the writer knows
-    "refusal",  # the writer declines or speaks of itself
-]
 
 LENGTH_LOW, LENGTH_HIGH = 0.5, 1.6
 """Bounds on the reasoning's tokens, as multiples of the target."""
 
 
-class Finding(Record):
-    """One reason to refuse a chain; ``detail`` is what a writer should be told."""
-
-    code: Code
-    detail: str
+_PARTS = ("INFLUENCE", "REASONING", "CONCLUSION")
 
 
 class _Case(NamedTuple):
@@ -98,11 +73,7 @@ def check(
     ]
     scene = " ".join((question.question, *question.choices, question.answer, question.caption))
     allowed = plain(" ".join((scene, *question.rationales)))
-    parts = {
-        "INFLUENCE": chain.influence,
-        "REASONING": chain.reasoning,
-        "CONCLUSION": chain.conclusion,
-    }
+    parts = dict(zip(_PARTS, (chain.influence, chain.reasoning, chain.conclusion), strict=True))
     findings += [_finding(code, detail) for code, detail in prose.faults(parts, allowed)]
     return tuple(dict.fromkeys(findings))
 
@@ -227,7 +198,7 @@ def _invented(case: _Case) -> list[Finding]:
     findings = []
     # A label of a later operator may look like anything: then only names are judged.
     later = any(not _listed(label) for label in case.recorded)
-    for part, (_, found) in zip(("INFLUENCE", "REASONING", "CONCLUSION"), case.said, strict=True):
+    for part, (_, found) in zip(_PARTS, case.said, strict=True):
         for claim in found:
             if claim.negated or claim.excused or _true_of(claim, case.recorded):
                 continue
@@ -248,7 +219,7 @@ def _listed(label: str) -> bool:
 
 def _severity(case: _Case) -> list[Finding]:
     findings = []
-    for text, found in case.said:
+    for part, (text, found) in zip(_PARTS, case.said, strict=True):
         for claim in found:
             about = _about(claim, case.recorded)
             if claim.negated or not about:
@@ -257,11 +228,8 @@ def _severity(case: _Case) -> list[Finding]:
             for word, (low, high) in severity(text, claim):
                 if not any(low <= value <= high for value in values):
                     say = " or ".join(f"{v:.2f}" for v in values)
-                    findings.append(
-                        _finding(
-                            "severity", f"{claim.text!r} is called {word!r} at intensity {say}"
-                        )
-                    )
+                    detail = f"{part} calls {claim.text!r} {word!r} at intensity {say}"
+                    findings.append(_finding("severity", detail))
     return findings
 
 
@@ -293,7 +261,9 @@ def _parameters(case: _Case) -> list[Finding]:
             sentence = around(case.influence, claim)
             for match in pattern.finditer(sentence):
                 if min(abs(float(match[1][:9]) - value) for value in recorded) > off:
-                    detail = f"{match[0]!r} beside {label}; its {name} is {recorded[0]:.4g}"
+                    detail = (
+                        f"INFLUENCE says {match[0]!r} of {label}; its {name} is {recorded[0]:.4g}"
+                    )
                     findings.append(_finding("parameters", detail))
     return findings
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
+from rich.text import Text
 
+from annotate.options import DEFAULTS, AnnotateOptions, Stages, Structured, read_options
 from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
     Quiet,
     Workers,
+    err,
     out,
     print_json,
     progress_bar,
     say,
 )
-from degrade.errors import UserError
-
-if TYPE_CHECKING:
-    from annotate.annotator import ChainWriter
-    from annotate.rows import Rows
 
 MODEL = "Model (--writer llm)"
 LIMITS = "Limits and money (--writer llm)"
@@ -32,11 +29,11 @@ LIMITS = "Limits and money (--writer llm)"
 def annotate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run of synth.")],
     dest: Annotated[
-        Path | None, typer.Argument(metavar="[OUT]", help="Folder to write. [default: RUN-chains]")
+        Path | None, typer.Argument(metavar="[OUT]", help="Folder to write (default: RUN-chains).")
     ] = None,
     writer: Annotated[
         Literal["offline", "llm"], typer.Option(help="Who writes: a grammar, or a model.")
-    ] = "offline",
+    ] = DEFAULTS.writer,
     questions: Annotated[
         Path | None,
         typer.Option(help="JSON lines: id or source_path, question, choices, answer, caption ..."),
@@ -44,55 +41,72 @@ def annotate(
     source: Annotated[
         Path | None, typer.Option(help="Where the clean pictures are, if they moved.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Root of the offline writer's choices.")] = 0,
-    model: Annotated[str, typer.Option(help="The provider's name.", rich_help_panel=MODEL)] = "",
+    seed: Annotated[
+        int, typer.Option(help="Root of the offline writer's choices.")
+    ] = DEFAULTS.seed,
+    model: Annotated[
+        str, typer.Option(help="The provider's name.", rich_help_panel=MODEL)
+    ] = DEFAULTS.model,
     base_url: Annotated[
         str | None,
-        typer.Option(help="Endpoint, up to /v1. [default: OpenAI's]", rich_help_panel=MODEL),
-    ] = None,
+        typer.Option(help="Endpoint, up to /v1 (default: OpenAI's).", rich_help_panel=MODEL),
+    ] = DEFAULTS.base_url,
     key_env: Annotated[
         str, typer.Option(help="Environment variable with the API key.", rich_help_panel=MODEL)
-    ] = "OPENAI_API_KEY",
+    ] = DEFAULTS.key_env,
+    stages: Annotated[
+        Stages,
+        typer.Option(
+            help="A request per part, or one for all, which shows it the answer.",
+            rich_help_panel=MODEL,
+        ),
+    ] = DEFAULTS.stages,
     structured: Annotated[
-        Literal["schema", "text", "slots"],
+        Structured,
         typer.Option(
             help="Structured outputs; plain text for models without; or choice among phrases.",
             rich_help_panel=MODEL,
         ),
-    ] = "schema",
+    ] = DEFAULTS.structured,
     pictures: Annotated[
         bool, typer.Option(help="Send pictures to the model.", rich_help_panel=MODEL)
-    ] = True,
+    ] = DEFAULTS.pictures,
     reveal_answer: Annotated[
         bool,
         typer.Option("--reveal-answer", help="Tell it to the reasoning.", rich_help_panel=MODEL),
-    ] = False,
+    ] = DEFAULTS.reveal_answer,
     attempts: Annotated[
-        int, typer.Option(min=1, help="Tries per row until the checks pass.", rich_help_panel=MODEL)
-    ] = 3,
-    temperature: Annotated[float | None, typer.Option(min=0, max=2, rich_help_panel=MODEL)] = None,
+        int, typer.Option(help="Tries per row until the checks pass.", rich_help_panel=MODEL)
+    ] = DEFAULTS.attempts,
+    temperature: Annotated[
+        float | None, typer.Option(help="0 to 2.", rich_help_panel=MODEL)
+    ] = DEFAULTS.temperature,
     judge: Annotated[
         str, typer.Option(help="Model that fills `answerable`.", rich_help_panel=MODEL)
-    ] = "",
+    ] = DEFAULTS.judge,
     max_tokens_field: Annotated[
         Literal["max_completion_tokens", "max_tokens"],
         typer.Option(help="How the endpoint calls it.", rich_help_panel=MODEL),
-    ] = "max_completion_tokens",
+    ] = DEFAULTS.max_tokens_field,
     journal: Annotated[
         Path | None,
-        typer.Option(help="Paid answers. [default: OUT.sqlite]", rich_help_panel=LIMITS),
-    ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, rich_help_panel=LIMITS)] = 8,
+        typer.Option(help="File of paid answers (default: OUT.sqlite).", rich_help_panel=LIMITS),
+    ] = DEFAULTS.journal,
+    concurrency: Annotated[
+        int, typer.Option(help="Most requests in flight.", rich_help_panel=LIMITS)
+    ] = DEFAULTS.concurrency,
     requests_per_minute: Annotated[
-        float | None, typer.Option(min=0.01, rich_help_panel=LIMITS)
-    ] = None,
-    tokens_per_minute: Annotated[float | None, typer.Option(min=1, rich_help_panel=LIMITS)] = None,
+        float | None, typer.Option(rich_help_panel=LIMITS)
+    ] = DEFAULTS.requests_per_minute,
+    tokens_per_minute: Annotated[
+        float | None, typer.Option(rich_help_panel=LIMITS)
+    ] = DEFAULTS.tokens_per_minute,
     max_cost: Annotated[
-        float | None, typer.Option(min=0, help="US dollars.", rich_help_panel=LIMITS)
-    ] = None,
+        float | None, typer.Option(help="US dollars.", rich_help_panel=LIMITS)
+    ] = DEFAULTS.max_cost,
     prices: Annotated[
         Path | None, typer.Option(help="Your price table (YAML).", rich_help_panel=LIMITS)
-    ] = None,
+    ] = DEFAULTS.prices,
     batch_api: Annotated[
         bool,
         typer.Option(
@@ -100,7 +114,7 @@ def annotate(
             help="Submit to the batch endpoint, or collect what came back; repeat until done.",
             rich_help_panel=LIMITS,
         ),
-    ] = False,
+    ] = DEFAULTS.batch_api,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Count requests, tokens, cost.", rich_help_panel=LIMITS),
@@ -122,90 +136,69 @@ def annotate(
 
         degrade-cli annotate out --writer llm --model gpt-4o-mini --max-cost 5 --dry-run
     """
-    from annotate.annotator import Annotator, OfflineWriter
-    from annotate.rows import Rows
+    given = {k: v for k, v in locals().items() if k in AnnotateOptions.model_fields}
+    from annotate import job, report
 
-    rows = Rows(run, questions, source)
+    options = read_options(given)
     dest = dest or run.with_name(f"{run.resolve().name}-chains")
-    gateway = None
-    chosen: ChainWriter
-    if writer == "offline":
-        if model or judge or batch_api or dry_run or reveal_answer or max_cost is not None:
-            raise UserError("Options of models, such as --model and --judge, need --writer llm.")
-        chosen = OfflineWriter(seed, workers or len(os.sched_getaffinity(0)))
-    else:
-        from annotate.gateway import Gateway
-        from annotate.llm import LlmOptions, LlmWriter
-        from degrade.chat import Endpoint, Limits
+    if dry_run:
+        found = job.estimate_run(run, dest, options, questions=questions, source=source)
+        if as_json:
+            print_json(found)
+        else:
+            out.print(report.estimate_table(found))
+        return
+    told: list[str] = []
 
-        if not model:
-            raise UserError("--writer llm needs --model NAME.")
-        options = LlmOptions(
-            model=model,
-            structured=structured,
-            reveal_answer=reveal_answer,
-            attempts=attempts,
-            temperature=temperature,
-            judge=judge,
-            send_pictures=pictures,
-        )
-        endpoint = Endpoint(base_url=base_url, key_env=key_env, max_tokens_field=max_tokens_field)
-        limits = Limits(
-            concurrency=concurrency,
-            requests_per_minute=requests_per_minute,
-            tokens_per_minute=tokens_per_minute,
-            max_cost=max_cost,
-        )
-        path = journal or dest.with_name(f"{dest.name}.sqlite")
-        gateway = Gateway(endpoint, path, limits, prices)
-        chosen = LlmWriter(options, gateway.open, concurrency)
-        if dry_run:
-            _show(gateway.estimate(chosen, rows), as_json)
-            return
-        if batch_api and not gateway.batch(chosen, rows):
-            say(gateway.news)
-            return
-    annotator = Annotator(rows, dest, chosen)
+    def news(text: str) -> None:
+        told.append(text)
+        err.print(Text(text))  # at once, and not among what programs read
+
     with progress_bar("annotating", quiet or as_json) as progress:
-        summary = annotator.run(overwrite=overwrite, resume=resume, progress=progress)
-    if gateway is not None:
-        summary["bill"] = gateway.bill()
+        summary = job.annotate_run(
+            run,
+            dest,
+            options,
+            questions=questions,
+            source=source,
+            workers=workers,
+            overwrite=overwrite,
+            resume=resume,
+            progress=progress,
+            news=news,
+        )
+    if summary is None:
+        if as_json:
+            print_json({"pending": told})
+        return
     if as_json:
         print_json(summary)
     elif not quiet:
-        _summary(dest, rows, summary)
+        if summary["already_finished"]:
+            say(f"{dest} is finished already. Nothing to do.")
+        out.print(report.summary_table(summary))
+        say(f"{summary['counts']['ok']} of {summary['counts']['rows']} chains accepted in {dest}")
     if summary["counts"]["ok"] < summary["counts"]["rows"]:
         raise typer.Exit(EXIT_QUARANTINE)
 
 
-def _summary(dest: Path, rows: Rows, summary: dict[str, Any]) -> None:
-    counts = summary["counts"]
-    if summary["already_finished"]:
-        say(f"{dest} is finished already. Nothing to do.")
-    table = Table("status", box=None)
-    table.add_column("rows", justify="right")
-    for status, number in counts["statuses"].items():
-        table.add_row(status, str(number))
-    out.print(table)
-    varied = counts["diversity"]
-    say(
-        f"{counts['ok']} of {counts['rows']} chains accepted in {dest}; "
-        f"{counts['reasoning_tokens_mean']:g} reasoning tokens on average, "
-        f"Spearman with damage {counts['depth_spearman']:.3f}; "
-        f"unique {varied['unique']:.1%}, distinct-3 {varied['distinct_3']:.3f}, "
-        f"self-BLEU-3 {varied['self_bleu_3']:.3f} (of {varied['sample']})"
-    )
-    if rows.unmatched:
-        say(f"{rows.unmatched} questions are about no row of the run.")
-    if "bill" in summary:
-        _show(summary["bill"], as_json=False)
+class Chains:
+    """What a build takes from here; the command line hands it on. Imports when it is called."""
 
+    @staticmethod
+    def check(options: Mapping[str, Any]) -> None:
+        """Refuse options that cannot work.
 
-def _show(values: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(values)
-        return
-    table = Table("item", "value", box=None)
-    for name, value in values.items():
-        table.add_row(name.replace("_", " "), str(value))
-    out.print(table)
+        Raises:
+            UserError: An unknown key, or a value that is not allowed.
+        """
+        from annotate.options import read_options
+
+        read_options(options)
+
+    @staticmethod
+    def write(run: Path, dest: Path, **options: Any) -> dict[str, Any] | None:
+        """``annotate.job.write_chains``."""
+        from annotate import job
+
+        return job.write_chains(run, dest, **options)

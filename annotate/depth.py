@@ -4,19 +4,17 @@ unpublished; these are ours).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from degrade import schema
 from degrade.schema import Applied
 
 FLOOR, PER_UNIT, CEILING = 24, 40.0, 240
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
-
 
 def tokens(text: str) -> int:
-    """Length of a text in words and punctuation marks: what any tokenizer's count follows."""
-    return len(_TOKEN.findall(text))
+    """Length of a text in :func:`degrade.schema.tokens`."""
+    return len(schema.tokens(text))
 
 
 def target(applied: Iterable[Applied]) -> int:

@@ -1,6 +1,6 @@
 """How varied a body of texts is, and whether length follows damage. Pure functions.
 
-Words are those of :func:`annotate.depth.tokens`, lower-cased: words and punctuation marks.
+Words are those of :func:`degrade.schema.tokens`, lower-cased: words and punctuation marks.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+from degrade import schema
+
 _DIGITS = re.compile(r"\d+")
 
 
 def words(text: str, mask_numbers: bool = False) -> list[str]:
     """Lower-cased words and punctuation marks; ``mask_numbers`` makes all numbers one word."""
     text = text.lower()
-    return _TOKEN.findall(_DIGITS.sub("0", text) if mask_numbers else text)
+    return schema.tokens(_DIGITS.sub("0", text) if mask_numbers else text)
 
 
 def _grams(tokens: Sequence[str], n: int) -> Iterable[tuple[str, ...]]:

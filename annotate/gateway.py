@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from annotate.llm import Asker, LlmWriter, annotate_row
-from annotate.rows import Rows
-from degrade import images
+from annotate.ask import Asker
+from annotate.llm import LlmWriter, annotate_row
+from annotate.rows import Rows, own_pixel_limit
 from degrade.chat import Chat, Endpoint, Limits, Prices, Reply, Request, Usage
 from degrade.shards import Stored
 
@@ -51,10 +51,13 @@ class _Rehearsal:
 
     async def ask(self, request: Request) -> Reply:
         self.asked.append(request)
-        words = " ".join(["word"] * max(1, request.settings.max_tokens // 8))
+        form = request.json_schema
+        fields: Any = {} if form is None else form.definition["properties"]
+        # As many as fit each part's target, for a length that needs no mending.
+        count = request.settings.max_tokens // (9 * len(fields) if len(fields) > 1 else 10)
+        words = " ".join(["word"] * max(1, count))
         text = words
-        if request.json_schema is not None:
-            fields: Any = request.json_schema.definition["properties"]
+        if fields:
             text = json.dumps({name: (f.get("enum") or [words])[0] for name, f in fields.items()})
         return Reply(
             key=request.key,
@@ -77,15 +80,20 @@ class Gateway:
         journal: File of paid answers; it outlives the chains, so that nothing is paid twice.
         limits: How fast and how much.
         prices: A price table of the user's.
+        tell: Called with what a person who waits should know.
     """
 
     def __init__(
-        self, endpoint: Endpoint, journal: Path, limits: Limits, prices: Path | None
+        self,
+        endpoint: Endpoint,
+        journal: Path,
+        limits: Limits,
+        prices: Path | None,
+        tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._endpoint, self._journal, self._limits = endpoint, journal, limits
-        self._prices = Prices(prices)
+        self._prices, self._tell = Prices(prices), tell
         self._bill: dict[str, Any] = {}
-        self.news = ""
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Chat]:
@@ -95,6 +103,12 @@ class Gateway:
             try:
                 yield chat
             finally:
+                chat.stop()
+                if chat.in_flight:
+                    self._tell(
+                        f"Stopping. Waiting up to {DRAIN_SECONDS:.0f} s for {chat.in_flight} "
+                        "answers that are being paid for; ^C again gives them up."
+                    )
                 await chat.drain(DRAIN_SECONDS)
                 this, total = chat.bill(this_run=True), chat.bill()
                 self._bill = {
@@ -106,11 +120,18 @@ class Gateway:
 
     def bill(self) -> dict[str, Any]:
         """What was spent, by the journal: in this run and in all."""
+        if not self._bill:  # nothing was asked, for the chains were there already
+            asyncio.run(self._read())
         return self._bill
+
+    async def _read(self) -> None:
+        async with self.open():
+            pass
 
     def estimate(self, writer: LlmWriter, rows: Rows) -> dict[str, Any]:
         """What a run would ask for and cost; sends nothing. One attempt per row is assumed."""
-        return asyncio.run(self._estimate(writer, rows))
+        with own_pixel_limit():
+            return asyncio.run(self._estimate(writer, rows))
 
     async def _estimate(self, writer: LlmWriter, rows: Rows) -> dict[str, Any]:
         once = writer.options.model_copy(update={"attempts": 1})
@@ -127,10 +148,11 @@ class Gateway:
     def batch(self, writer: LlmWriter, rows: Rows) -> bool:
         """Collect what came back and hand in what is missing; True where nothing is.
 
-        ``news`` says what happened. Repeat the command until it is True: then every answer is in
+        Repeat the command until it is True: then every answer is in
         the journal and the run costs nothing more.
         """
-        return asyncio.run(self._batch(writer, rows))
+        with own_pixel_limit():
+            return asyncio.run(self._batch(writer, rows))
 
     async def _batch(self, writer: LlmWriter, rows: Rows) -> bool:
         async with self.open() as chat:
@@ -138,7 +160,7 @@ class Gateway:
             under_way = [s for s in await chat.poll() if s.status != "completed"]
             if under_way:
                 states = ", ".join(f"{s.requests} requests {s.status}" for s in under_way)
-                self.news = f"Under way: {states}. Give the same command later."
+                self._tell(f"Under way: {states}. Give the same command later.")
                 return False
             requests = 0
 
@@ -152,7 +174,7 @@ class Gateway:
                         yield request
 
             submitted = await chat.submit(missing())
-        self.news = (
+        self._tell(
             f"Collected {collected.answers} answers; handed in {requests} requests in "
             f"{len(submitted)} batches. Give the same command later to collect them."
         )
@@ -167,11 +189,8 @@ def _chunks(rows: Iterable[Stored]) -> Iterator[list[Stored]]:
 
 async def _all(chunk: list[Stored], rows: Rows, asker: Asker, options: Any, writer: str) -> None:
     async def one(item: Stored) -> None:
-        try:
-            pair = await asyncio.to_thread(rows.pictures, item)
-            await annotate_row(item, pair, asker, options, writer)
-        except (PendingError, images.UnreadableError):
-            pass  # noted by the asker, or a failed row when the run comes to it
+        with suppress(PendingError):  # noted by the asker
+            await annotate_row(rows, item, asker, options, writer)
 
     await asyncio.gather(*(one(item) for item in chunk))
 

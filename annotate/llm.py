@@ -1,88 +1,110 @@
-"""Chains from any OpenAI-compatible model: staged requests, checked, retried with the reason.
+"""Chains from any OpenAI-compatible model: asked for in parts, checked, retried with the reason.
 
 TYPE and ANSWER are rendered from the record and the row, never taken from the model. Influence sees
 both pictures and the record; reasoning sees the clean picture, and the answer only where it is
 revealed; the conclusion sees the reasoning and the answer; depth compresses or extends.
+
+A row takes three requests, and one more where the length has to be mended. What is refused is asked
+for again alone. Each part is asked for only where what it sees has changed: an edited answer costs
+one request (the conclusion; two with ``reveal_answer``), a degraded picture one, choices, a caption
+or a clean picture two or three (the conclusion sees what the reasoning came out as), a question
+three, a rationale none. ``stages="combined"`` takes one request for all parts, whatever was edited;
+but then the one who reasons has seen the damaged picture, the record and the answer, which is why
+it needs ``reveal_answer``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import io
-import json
-import re
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from PIL import Image
+from pydantic import ValidationError
 
 from annotate import offline, prompts
-from annotate.annotator import Annotation, annotation, failed
-from annotate.checks import LENGTH_HIGH, LENGTH_LOW, Finding, check
+from annotate.annotator import annotation, failed
+from annotate.ask import Asker, LlmOptions, Pictures, SilentError, json_object, request, said, texts
+from annotate.checks import LENGTH_HIGH, LENGTH_LOW, check
 from annotate.depth import target, tokens
-from annotate.rows import Pair, Rows
+from annotate.rows import Rows
+from annotate.streaming import drained
 from degrade import images
-from degrade.chat import JsonSchema, Message, Picture, Reply, Request, RowError, Settings, Text
-from degrade.schema import Chain, Malformed, Question, Record, Row
+from degrade.chat import Picture, RowError
+from degrade.schema import Annotation, Chain, Finding, Malformed, Question, Row
 from degrade.shards import Stored
 
-Structured = Literal["schema", "text", "slots"]
-"""``schema``: structured outputs. ``text``: plain answers, for models without them. ``slots``: the
-model chooses among phrases of the offline grammar; what a tiny model can do."""
-
-PICTURE_SIDE = 768
+PARTS = ("influence", "reasoning", "conclusion")
 SLOTS = 3
-_JPEG = {"format": "JPEG", "quality": 90, "subsampling": "4:4:4"}
-_ROOM = 4  # model tokens a word may take, JSON around it included
+"""Phrases offered per part."""
 
 
-class Asker(Protocol):
-    """What answers requests: a gateway, or a collector of what a batch has to ask."""
+class _Try(NamedTuple):
+    """How often a part was refused, and why the last time."""
 
-    async def ask(self, request: Request) -> Reply:
-        """The answer."""
+    attempt: int = 0
+    feedback: tuple[Finding, ...] = ()
 
 
-class LlmOptions(Record):
-    """How the model is asked; all of it decides the chains."""
+def _about(part: str, findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings that one part is to blame for; those about no part in particular, for all.
 
-    model: str
-    structured: Structured = "schema"
-    reveal_answer: bool = False
-    attempts: int = 3
-    temperature: float | None = None
-    judge: str = ""
-    send_pictures: bool = True
-    provider: str = ""
+    What is said of the conclusion names the answer, which the one who reasons may not know.
+    """
+
+    def blamed(finding: Finding) -> str:
+        first = finding.detail.partition(" ")[0].rstrip(":").lower()
+        return first if first in PARTS else "conclusion" if finding.code == "answer" else part
+
+    return tuple(f for f in findings if blamed(f) == part)
 
 
 async def annotate_row(
-    item: Stored, pair: Pair, chat: Asker, options: LlmOptions, writer: str
+    rows: Rows, item: Stored, chat: Asker, options: LlmOptions, name: str
 ) -> Annotation:
-    """Write one row's chain; retried with the findings told to the model, then kept as failed."""
-    row, question = item.row, item.question
+    """Write one row's chain; retried with the findings told to the model, then kept as failed.
+
+    Args:
+        rows: The run.
+        item: One of its rows.
+        chat: What answers.
+        options: How the model is asked.
+        name: Of the writer, for the annotation.
+    """
+    row = item.row
+    try:
+        pictures = await asyncio.to_thread(Pictures, rows, item, options.send_pictures)
+        question, answer = _asked(item, pictures)
+    except images.UnreadableError as error:
+        return failed(row, name, f"picture_{error.reason}", error.detail)
+    except offline.Unwritable as error:
+        return failed(row, name, "unwritable", str(error))
     goal = target(row.applied)
-    findings: tuple[Finding, ...] = ()
-    pictures = _Pictures(pair, options.send_pictures)
+    writer = _Writer(row, question, pictures, chat, options)
+    tries: dict[str, _Try] = dict.fromkeys(("all", *PARTS), _Try())
     draft: Annotation | None = None
     for attempt in range(options.attempts):
         try:
-            chain = await _chain(row, question, pictures, chat, options, attempt, findings)
+            if options.structured == "slots":
+                chain = await _slots(row, question, pictures, chat, options, attempt)
+            else:
+                chain = await writer.chain(answer, tries)
         except RowError as error:
-            return failed(row, writer, error.code, error.detail).model_copy(
+            return failed(row, name, error.code, error.detail).model_copy(
                 update={"attempts": attempt + 1}
             )
-        except offline.Unwritable as error:
-            return failed(row, writer, "unwritable", str(error))
         findings = check(chain, row, question, goal)
         if isinstance(chain, Malformed):
-            draft = failed(row, writer, findings[0].code, chain.reason)
+            draft = failed(row, name, findings[0].code, chain.reason)
             draft = draft.model_copy(update={"findings": findings})
         else:
-            draft = annotation(row, writer, chain, findings)
+            draft = annotation(row, name, chain, findings)
         draft = draft.model_copy(update={"attempts": attempt + 1})
         if not findings:
             break
+        tries["all"] = _Try(attempt + 1, findings)
+        for part in PARTS:  # one that is not to blame is asked for as before: the answer is stored
+            if blame := _about(part, findings):
+                tries[part] = _Try(attempt + 1, blame)
     assert draft is not None  # attempts >= 1
     if options.judge and question.question:
         verdict = await _judge(question, pictures, chat, options)
@@ -90,149 +112,116 @@ async def annotate_row(
     return draft
 
 
-class _Pictures:
-    """A row's pictures as they are sent: reduced, JPEG, encoded once."""
-
-    def __init__(self, pair: Pair, send: bool) -> None:
-        self._pair, self._send = pair, send
-
-    def parts(self, *which: Literal["clean", "degraded"]) -> list[Picture]:
-        if not self._send:
-            return []
-        return [_picture(getattr(self._pair, name)) for name in which]
+def _asked(item: Stored, pictures: Pictures) -> tuple[Question, str]:
+    """What is asked, and the ANSWER; what no chain can hold raises before anything is paid."""
+    question = item.question.model_copy(update={"answer": item.question.answer.strip()})
+    answer = offline.write(item.row, question, pictures.seen).answer
+    if not question.answer:  # nothing is asked: what can be said of the picture is the answer
+        question = question.model_copy(update={"caption": answer})
+    return question, answer
 
 
-def _picture(pixels: images.Pixels) -> Picture:
-    image = Image.fromarray(pixels)
-    image.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, **_JPEG)  # type: ignore[arg-type]
-    return Picture(data=buffer.getvalue(), mime="image/jpeg")
+class _Writer:
+    """Asks for the texts of one row's chain."""
 
+    def __init__(
+        self,
+        row: Row,
+        question: Question,
+        pictures: Pictures,
+        chat: Asker,
+        options: LlmOptions,
+    ) -> None:
+        self._row, self._question, self._pictures = row, question, pictures
+        self._chat, self._options = chat, options
+        self._goal = target(row.applied)
+        self._words = {"influence": 40 + self._goal, "reasoning": 40 + 2 * self._goal}
+        self._words["conclusion"] = 60
+        damaged = ("degraded",) if row.applied else ()
+        self._both = pictures.parts("clean", *damaged)
 
-async def _chain(
-    row: Row,
-    question: Question,
-    pictures: _Pictures,
-    chat: Asker,
-    options: LlmOptions,
-    attempt: int,
-    findings: Sequence[Finding],
-) -> Chain | Malformed:
-    if options.structured == "slots":
-        return await _slots(row, question, pictures, chat, options, attempt)
-    goal = target(row.applied)
-    answer = question.answer or question.caption
+    async def chain(self, answer: str, tries: Mapping[str, _Try]) -> Chain | Malformed:
+        """The chain, or why there is none."""
+        try:
+            if self._options.stages == "combined":
+                made = await self._combined(tries["all"])
+            else:
+                made = await self._staged(tries)
+            return Chain(types=Chain.types_of(self._row.applied), answer=answer, **made)
+        except SilentError as error:
+            return Malformed(reason=str(error), position=0)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            part = str(problem["loc"][0]).upper()
+            return Malformed(reason=f"{part} {problem['msg']}", position=0)
 
-    async def say(stage: str, prompt: str, room: int, shown: Sequence[Picture]) -> str:
-        request = _request(stage, prompt, shown, room, options, attempt)
-        reply = await chat.ask(request)
-        if reply.finish_reason == "length":  # never the same parameters twice
-            wider = request.settings.model_copy(update={"max_tokens": 2 * room * _ROOM})
-            reply = await chat.ask(request.model_copy(update={"settings": wider}))
-        return _said(reply, options.structured)
+    async def _combined(self, which: _Try) -> dict[str, str]:
+        """All parts at once."""
+        prompt = prompts.combined(self._row, self._question, self._goal, which.feedback)
+        words = sum(self._words.values())
+        made = await self._say("combined", prompt, words, self._both, which.attempt, PARTS)
+        return {**made, "reasoning": await self._fitted(made["reasoning"], which.attempt)}
 
-    shown = pictures.parts("clean", "degraded") if row.applied else pictures.parts("clean")
-    prompt = prompts.influence(row, question, findings)
-    reason = prompts.reasoning(question, goal, options.reveal_answer, findings)
-    try:
+    async def _staged(self, tries: Mapping[str, _Try]) -> dict[str, str]:
+        """Part by part."""
+        question, goal, options = self._question, self._goal, self._options
+        first, second, third = (tries[part] for part in PARTS)
+        see = prompts.influence(self._row, question, first.feedback)
+        reason = prompts.reasoning(question, goal, options.reveal_answer, second.feedback)
         # Together: they do not depend on each other, and a batch should hold both.
-        said = await asyncio.gather(
-            say("influence", prompt, 40 + goal, shown),
-            say("reasoning", reason, 40 + 2 * goal, pictures.parts("clean")),
+        outcomes = await asyncio.gather(
+            self._part("influence", see, self._both, first.attempt),
+            self._part("reasoning", reason, self._pictures.parts("clean"), second.attempt),
             return_exceptions=True,
         )
-        for outcome in said:
+        for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-        influence, reasoned = (str(text) for text in said)
-        if not LENGTH_LOW <= tokens(reasoned) / goal <= LENGTH_HIGH:
-            prompt = prompts.depth(question, reasoned, goal)
-            reasoned = await say("depth", prompt, 40 + 2 * goal, ())
-        concluded = await say(
-            "conclusion",
-            prompts.conclusion(question, reasoned, question.answer_text or answer, findings),
-            60,
-            (),
-        )
-    except _SilentError as error:
-        return Malformed(reason=str(error), position=0)
-    try:
-        return Chain(
-            types=Chain.types_of(row.applied),
-            influence=influence,
-            reasoning=reasoned,
-            conclusion=concluded,
-            answer=answer,
-        )
-    except ValueError as error:
-        return Malformed(reason=str(error), position=0)
+        influence, reasoned = (str(text) for text in outcomes)
+        reasoned = await self._fitted(reasoned, second.attempt)
+        conclude = prompts.conclusion(question, reasoned, third.feedback)
+        concluded = await self._part("conclusion", conclude, (), third.attempt)
+        return {"influence": influence, "reasoning": reasoned, "conclusion": concluded}
 
+    async def _fitted(self, reasoned: str, attempt: int) -> str:
+        """The reasoning, compressed or extended where its length is far from the target."""
+        if LENGTH_LOW <= tokens(reasoned) / self._goal <= LENGTH_HIGH:
+            return reasoned
+        prompt = prompts.depth(self._question, reasoned, self._goal)
+        return await self._part("reasoning", prompt, (), attempt, stage="depth")
 
-class _SilentError(Exception):
-    """The model refused, or said nothing that can be read."""
+    async def _part(
+        self, part: str, prompt: str, shown: Sequence[Picture], attempt: int, stage: str = ""
+    ) -> str:
+        try:
+            words = self._words[part]
+            made = await self._say(stage or part, prompt, words, shown, attempt, ("text",))
+        except SilentError as error:
+            raise SilentError(f"{part.upper()}: {error}") from None
+        return made["text"]
 
-
-def _request(
-    stage: str,
-    prompt: str,
-    shown: Sequence[Picture],
-    room: int,
-    options: LlmOptions,
-    attempt: int,
-    schema: dict[str, Any] | None = None,
-) -> Request:
-    if schema is None and options.structured == "schema":
-        schema = {"text": {"type": "string"}}
-    form = None
-    if schema is not None:
-        definition: dict[str, Any] = {
-            "type": "object",
-            "properties": schema,
-            "required": list(schema),
-            "additionalProperties": False,
-        }
-        form = JsonSchema(name=stage, definition=definition)
-    # The constant part comes first, pictures after it, so that providers can cache the prefix.
-    return Request(
-        model=options.judge if stage == "judge" else options.model,
-        messages=(Message(role="user", content=(Text(text=prompt), *shown)),),
-        json_schema=form,
-        settings=Settings(max_tokens=room * _ROOM, temperature=options.temperature),
-        stage=stage,
-        attempt=attempt,
-        provider=options.provider,
-    )
-
-
-def _said(reply: Reply, structured: Structured) -> str:
-    if reply.refusal:
-        raise _SilentError(f"the model refused: {reply.refusal[:200]}")
-    text = reply.text
-    if structured == "schema":
-        found = _object(text)
-        if not isinstance(found.get("text"), str):
-            raise _SilentError("the answer does not follow the schema")
-        text = found["text"]
-    # Models without structured outputs like to fence what they say.
-    text = re.sub(r"^\s*```\w*\n|\n```\s*$", "", text).strip()
-    if not text:
-        raise _SilentError("the answer is empty")
-    return text
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    async def _say(
+        self,
+        stage: str,
+        prompt: str,
+        words: int,
+        shown: Sequence[Picture],
+        attempt: int,
+        names: Sequence[str],
+    ) -> dict[str, str]:
+        options = self._options
+        schema = texts(names) if options.structured == "schema" else None
+        reply = await self._chat.ask(request(options, stage, prompt, shown, words, attempt, schema))
+        if reply.finish_reason == "length":  # never the same parameters twice
+            wider = request(options, stage, prompt, shown, 2 * words, attempt, schema)
+            reply = await self._chat.ask(wider)
+        return said(reply, names, options.structured)
 
 
 async def _slots(
     row: Row,
     question: Question,
-    pictures: _Pictures,
+    pictures: Pictures,
     chat: Asker,
     options: LlmOptions,
     attempt: int,
@@ -248,8 +237,8 @@ async def _slots(
     )
     room = sum(max(tokens(text) for text in texts) for texts in choices.values())
     shown = pictures.parts("degraded")
-    request = _request("slots", prompt, shown, room + 60, options, attempt, schema)
-    found = _object((await chat.ask(request)).text)
+    asked = request(options, "slots", prompt, shown, room + 60, attempt, schema)
+    found = json_object((await chat.ask(asked)).text)
     chosen = {part: found.get(part) for part in parts}
     if any(text not in choices[part] for part, text in chosen.items()):
         return Malformed(reason="the model chose a phrase that was not offered", position=0)
@@ -257,14 +246,14 @@ async def _slots(
 
 
 async def _judge(
-    question: Question, pictures: _Pictures, chat: Asker, options: LlmOptions
+    question: Question, pictures: Pictures, chat: Asker, options: LlmOptions
 ) -> bool | None:
     """Whether the degraded picture alone answers the question; ``None`` where nobody can tell."""
     schema = {"answerable": {"type": "boolean"}, "answer": {"type": "string"}}
     shown = pictures.parts("degraded")
-    request = _request("judge", prompts.judge(question), shown, 60, options, 0, schema)
+    asked = request(options, "judge", prompts.judge(question), shown, 60, 0, schema)
     try:
-        verdict = _object((await chat.ask(request)).text).get("answerable")
+        verdict = json_object((await chat.ask(asked)).text).get("answerable")
     except RowError:
         return None
     return verdict if isinstance(verdict, bool) else None
@@ -288,21 +277,9 @@ class LlmWriter:
             "prompts": prompts.version(),
         }
 
-    def run(self, rows: Rows, items: Iterator[Stored]) -> Iterator[Annotation]:
-        """See :class:`annotate.annotator.ChainWriter`: one event loop, drained row by row."""
-        loop = asyncio.new_event_loop()
-        stream = self._stream(rows, items)
-        try:
-            while True:
-                try:
-                    yield loop.run_until_complete(anext(stream))
-                except StopAsyncIteration:
-                    return
-        finally:
-            loop.run_until_complete(stream.aclose())
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
-            loop.close()
+    def run(self, rows: Rows, items: Iterator[Stored]) -> Generator[Annotation]:
+        """See :class:`annotate.annotator.ChainWriter`."""
+        return drained(self._stream(rows, items))
 
     async def _stream(self, rows: Rows, items: Iterator[Stored]) -> AsyncGenerator[Annotation]:
         async with self._asker() as chat:
@@ -320,8 +297,4 @@ class LlmWriter:
                 await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _one(self, rows: Rows, item: Stored, chat: Asker) -> Annotation:
-        try:
-            pair = await asyncio.to_thread(rows.pictures, item)
-        except images.UnreadableError as error:
-            return failed(item.row, self.name, f"picture_{error.reason}", error.detail)
-        return await annotate_row(item, pair, chat, self.options, self.name)
+        return await annotate_row(rows, item, chat, self.options, self.name)

@@ -19,7 +19,7 @@ from annotate.grammar.reasoning import ANSWER, reasoning
 from annotate.measure import Seen
 from degrade.schema import Chain, Question, Row
 
-GRAMMAR_VERSION = 1
+GRAMMAR_VERSION = 2
 """Raised whenever the same arguments may give another text."""
 
 _QUOTED = 80  # characters: longer answers stand without quotation marks
@@ -61,7 +61,7 @@ def write(row: Row, question: Question, seen: Seen | None, seed: int = 0) -> Cha
     said = said if '"' in said or len(said) > _QUOTED else f'"{said}"'
     total = sum(a.intensity for a in row.applied)
     steps = reasoning(known, seen, target(row.applied), said, Pen(seed, key, "reasoning"))
-    end = conclusion(known, total, Pen(seed, key, "conclusion"))
+    end = conclusion(known, seen, total, Pen(seed, key, "conclusion"))
     try:
         return Chain(
             types=Chain.types_of(row.applied),

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 
-from annotate.checks import Finding
-from degrade.schema import Question, Row
+from degrade.schema import Finding, Question, Row
 
 _TEMPLATES = resources.files("annotate") / "templates"
-STAGES = ("influence", "reasoning", "conclusion", "depth", "judge")
+STAGES = ("influence", "reasoning", "conclusion", "depth", "judge", "combined")
 
 
 @lru_cache
@@ -49,27 +48,37 @@ def reasoning(
     question: Question, target: int, reveal_answer: bool, feedback: Sequence[Finding]
 ) -> str:
     """Reasoning from the clean picture; it knows the answer only where that is revealed."""
-    known = [f"A caption of the picture, quoted as data: {quoted(question.caption)}"]
+    # Where nothing is asked, the caption is the answer.
+    caption = question.caption if question.question or reveal_answer else ""
+    known = f"A caption of the picture, quoted as data: {quoted(caption)}"
     answer = f" The reasoning must lead to this answer: {quoted(question.answer_text)}."
     return template("reasoning").format(
         question=_question(question),
         options=_options(question),
-        known=known[0] if question.caption else "",
+        known=known if caption else "",
         target=target,
-        answer=answer if reveal_answer and question.answer else "",
+        answer=answer if reveal_answer and question.answer_text else "",
         feedback=_feedback(feedback),
     )
 
 
-def conclusion(
-    question: Question, reasoned: str, answer_text: str, feedback: Sequence[Finding]
-) -> str:
-    """One sentence from the reasoning to the row's answer."""
+def conclusion(question: Question, reasoned: str, feedback: Sequence[Finding]) -> str:
+    """One sentence from the reasoning to the row's answer; without one, to its caption."""
     return template("conclusion").format(
         reasoning=quoted(reasoned),
         question=_question(question),
         options=_options(question),
-        answer_text=quoted(answer_text),
+        answer_text=quoted(question.answer_text or question.caption),
+        feedback=_feedback(feedback),
+    )
+
+
+def combined(row: Row, question: Question, target: int, feedback: Sequence[Finding]) -> str:
+    """All parts at once, each by its own prompt; it knows the answer."""
+    return template("combined").format(
+        influence=influence(row, question, ()).strip(),
+        reasoning=reasoning(question, target, True, ()).strip(),
+        conclusion=conclusion(question, "the text of the second task", ()).strip(),
         feedback=_feedback(feedback),
     )
 
@@ -95,7 +104,7 @@ def _question(question: Question) -> str:
 def _options(question: Question) -> str:
     if not question.choices:
         return ""
-    return f"The options, quoted as data, are: {quoted(' | '.join(question.choices))}\n"
+    return f"The options, quoted as data, are: {json.dumps(question.choices, ensure_ascii=False)}\n"
 
 
 def _feedback(findings: Sequence[Finding]) -> str:

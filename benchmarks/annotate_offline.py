@@ -1,30 +1,43 @@
-"""The offline writer on 11,000 rows like A-OKVQA's: speed, variety, depth, refusals by the checks.
+"""The offline writer on 11,000 rows: speed, variety, depth, refusals by the checks.
 
-    python benchmarks/annotate_offline.py [--rows 11000] [--bare 0.1] [--scenes 0.1]
+    python benchmarks/annotate_offline.py [--like aokvqa|scenes|captions|nothing] [--rows 11000]
+    python benchmarks/annotate_offline.py --pictures 1000    # synth, then the whole command, timed
 
-Questions, options, answers, captions and rationales are made up here from a small world, so their
-variety is below that of human texts; records are drawn by the recipe ``robust-r1``; measurements
-are random numbers of plausible size. Variety is that of influence and reasoning together, without
-the conclusion, types and answer; "numbers masked" counts all numbers as one word.
+Rows are like those of A-OKVQA (questions, options, answers, captions and rationales made up from a
+small world, so their variety is below that of human texts), drawn scenes as builders/scenes
+describes them, captions alone, or without any text. Records are drawn by the recipe ``robust-r1``;
+measurements are random numbers of plausible size. Variety is that of influence and reasoning
+together, without the conclusion, types and answer; "numbers masked" counts all numbers as one word.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import subprocess
+import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import made_up
+from PIL import Image
 
 from annotate import diversity
+from annotate.checks import check
 from annotate.depth import target, tokens
 from annotate.measure import COLORS, Seen
 from annotate.offline import write
+from builders.scenes import describe as scene
 from degrade import recipe
-from degrade.schema import Applied, Question, Row, describe
+from degrade.schema import Applied, Chain, Question, Row, describe
+
+PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
+LIKE = ("aokvqa", "scenes", "captions", "nothing")
 
 
 class Fake(NamedTuple):
@@ -53,43 +66,35 @@ def looked(rng: random.Random, applied: tuple[Applied, ...]) -> Seen:
     )  # fmt: skip
 
 
-def fakes(count: int, seed: int = 0, bare: float = 0.0, scenes: float = 0.0) -> Iterator[Fake]:
-    """Rows with questions; shares of them without any text, and with a caption alone."""
+def fakes(count: int, like: str = "aokvqa", seed: int = 0) -> Iterator[Fake]:
+    """Rows of one of the kinds of LIKE."""
     drawn = recipe.load("robust-r1")
     rng = random.Random(seed)
     for i in range(count):
-        key = f"aokvqa/{seed}-{i:06d}.jpg"
+        key = f"{like}/{seed}-{i:06d}.jpg"
         width, height = rng.choice(((640, 480), (480, 640), (640, 427), (612, 612), (500, 375)))
         applied = drawn.draw(key, seed, min(width, height))[0].applied
         row = Row(
             file_name=f"images/{i}.png", id=key, source_path=key, width=width, height=height,
             encoding="png", degradations=describe(applied), applied=applied,
         )  # fmt: skip
-        question = made_up.question(seed, key)
-        u = rng.random()
-        if u < bare:
-            question = Question()
-        elif u < bare + scenes:
-            question = Question(caption=made_up.caption(seed, key))
-        yield Fake(row, question, looked(rng, applied))
+        yield Fake(row, asked(like, seed, i, key), looked(rng, applied))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=11000)
-    parser.add_argument("--bare", type=float, default=0.0, help="share of rows without any text")
-    parser.add_argument("--scenes", type=float, default=0.0, help="share with a caption alone")
-    parser.add_argument("--show", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    rows = list(fakes(args.rows, args.seed, args.bare, args.scenes))
-    start = time.process_time()
-    chains = [write(f.row, f.question, f.seen, args.seed) for f in rows]
-    seconds = time.process_time() - start
-    print(
-        f"{len(chains)} chains in {seconds:.1f} s of one core: {len(chains) / seconds:.0f} a second"
-    )
+def asked(like: str, seed: int, number: int, key: str) -> Question:
+    """What the row's data set says of it."""
+    match like:
+        case "scenes":
+            return scene(seed, number).question.answered("index")
+        case "captions":
+            return Question(caption=made_up.caption(seed, key))
+        case "nothing":
+            return Question()
+        case _:
+            return made_up.question(seed, key)
 
+
+def variety(rows: list[Fake], chains: list[Chain]) -> None:
     said = [
         " ".join((f.question.question, f.question.caption, *f.question.rationales)) for f in rows
     ]
@@ -97,9 +102,8 @@ def main() -> None:
         f"the rows' own texts: distinct-3 {diversity.distinct(said, 3):.3f}, self-BLEU-3 "
         f"{diversity.self_bleu(said):.3f}"
     )
-    prose = [f"{c.influence} {c.reasoning}" for c in chains]
     for name, texts in (
-        ("influence + reasoning", prose),
+        ("influence + reasoning", [f"{c.influence} {c.reasoning}" for c in chains]),
         ("influence", [c.influence for c in chains]),
         ("reasoning", [c.reasoning for c in chains]),
         ("conclusion", [c.conclusion for c in chains]),
@@ -113,40 +117,119 @@ def main() -> None:
             f"{diversity.self_bleu(texts, sample=500):.3f})  top-20 openers "
             f"{diversity.opener_share(texts):.3f}"
         )
+
+
+def depth(rows: list[Fake], chains: list[Chain]) -> None:
     aims = [target(f.row.applied) for f in rows]
     sums = [sum(a.intensity for a in f.row.applied) for f in rows]
-    depth = [tokens(c.reasoning) for c in chains]
+    reached = [tokens(c.reasoning) for c in chains]
     whole = [tokens(c.render()) for c in chains]
-    off = sorted(abs(n - aim) / aim for n, aim in zip(depth, aims, strict=True))
+    off = sorted(abs(n - aim) / aim for n, aim in zip(reached, aims, strict=True))
     print(
-        f"Spearman of summed intensity and reasoning tokens {diversity.spearman(sums, depth):.4f}, "
-        f"chain tokens {diversity.spearman(sums, whole):.4f}"
+        f"Spearman of summed intensity and reasoning tokens "
+        f"{diversity.spearman(sums, reached):.4f}, chain tokens "
+        f"{diversity.spearman(sums, whole):.4f}"
     )
     print(
         f"reasoning off target: median {off[len(off) // 2]:.1%}, 95 % within "
         f"{off[int(0.95 * len(off))]:.1%}, 99 % {off[int(0.99 * len(off))]:.1%}, most {off[-1]:.1%}"
     )
-    from annotate.checks import check
 
+
+def refusals(rows: list[Fake], chains: list[Chain]) -> None:
     refused: Counter[str] = Counter()
     shown: Counter[str] = Counter()
-    for f, c, aim in zip(rows, chains, aims, strict=True):
-        for finding in check(c, f.row, f.question, aim):
+    chains_refused = 0
+    for f, c in zip(rows, chains, strict=True):
+        findings = check(c, f.row, f.question, target(f.row.applied))
+        chains_refused += bool(findings)
+        for finding in findings:
             refused[finding.code] += 1
             shown[f"{finding.code}: {finding.detail}"] += 1
-    print(f"refused by the checks: {dict(refused) or 'none'}")
+    print(f"refused by the checks: {chains_refused} of {len(rows)} {dict(refused) or ''}")
     for text, times in shown.most_common(25):
         print(f"  {times:5} {text}")
+
+
+def show(rows: list[Fake], chains: list[Chain], number: int) -> None:
+    sums = [sum(a.intensity for a in f.row.applied) for f in rows]
     order = sorted(range(len(rows)), key=lambda i: sums[i])
     for name, at in (("low", 0.12), ("middle", 0.5), ("high", 0.93)):
         print(f"\n--- {name} damage")
-        for k in range(args.show):
+        for k in range(number):
             i = order[min(len(order) - 1, int(at * len(order)) + 7 * k)]
-            q = rows[i].question
-            print(
-                f"\n[{sums[i]:.2f}, target {aims[i]}, {depth[i]} tokens] {q.question} {q.choices}"
-            )
+            q, aim = rows[i].question, target(rows[i].row.applied)
+            print(f"\n[{sums[i]:.2f}, target {aim}, {tokens(chains[i].reasoning)} tokens]")
+            print(f"{q.question} {q.choices} | {q.caption} | {' '.join(q.rationales)}")
             print(chains[i].render())
+
+
+def make_pictures(folder: Path, count: int) -> None:
+    """JPEG pictures of 400 x 300 pixels: crops of the example photographs."""
+    folder.mkdir(parents=True)
+    rng = random.Random(0)
+    photos = []
+    for path in sorted(PHOTOS.glob("*.jpg")):
+        with Image.open(path) as image:
+            k = max(480 / image.width, 360 / image.height)
+            size = (round(image.width * k), round(image.height * k))
+            photos.append(image.convert("RGB").resize(size))
+    for i in range(count):
+        photo = photos[i % len(photos)]
+        x, y = rng.randint(0, photo.width - 400), rng.randint(0, photo.height - 300)
+        photo.crop((x, y, x + 400, y + 300)).save(folder / f"{i:06d}.jpg", quality=92)
+
+
+def used(command: list[str]) -> tuple[float, float, float]:
+    """Seconds, seconds of CPU and peak memory in MiB of a command."""
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed")
+    cpu = usage.ru_utime + usage.ru_stime
+    return time.monotonic() - start, cpu, usage.ru_maxrss / 1024
+
+
+def whole_command(count: int) -> None:
+    """Time and memory of ``degrade-cli annotate`` with pictures, at two sizes of a run."""
+    cli = [sys.executable, "-c", "from degrade.cli import main; main()"]
+    print("| rows | seconds | rows/s | CPU ms a row | peak MiB |\n|---|---|---|---|---|")
+    for rows in (count // 4, count):
+        with tempfile.TemporaryDirectory() as name:
+            source, run = f"{name}/photos", f"{name}/run"
+            make_pictures(Path(source), rows)
+            used([*cli, "synth", source, run, "--quiet"])
+            wall, cpu, peak = used([*cli, "annotate", run, "--quiet"])
+        print(
+            f"| {rows} | {wall:.1f} | {rows / wall:.0f} | {1e3 * cpu / rows:.1f} | {peak:.0f} |",
+            flush=True,
+        )
+    print(f"11,000 rows at this speed: {11_000 * wall / count:.0f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=11000)
+    parser.add_argument("--like", choices=LIKE, default="aokvqa")
+    parser.add_argument("--show", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pictures", type=int, help="time the whole command on so many")
+    args = parser.parse_args()
+    if args.pictures:
+        whole_command(args.pictures)
+        return
+    rows = list(fakes(args.rows, args.like, args.seed))
+    start = time.process_time()
+    chains = [write(f.row, f.question, f.seen, args.seed) for f in rows]
+    seconds = time.process_time() - start
+    print(
+        f"{len(chains)} chains in {seconds:.1f} s of one core: {len(chains) / seconds:.0f} a second"
+    )
+    variety(rows, chains)
+    depth(rows, chains)
+    refusals(rows, chains)
+    show(rows, chains, args.show)
 
 
 if __name__ == "__main__":

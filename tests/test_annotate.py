@@ -15,16 +15,17 @@ import pytest
 from PIL import Image
 
 from annotate import offline
-from annotate.annotator import CHAINS, Annotation, Annotator, OfflineWriter, read_chains
+from annotate.annotator import CHAINS, Annotator, OfflineWriter, read_chains
+from annotate.ask import LlmOptions
 from annotate.gateway import Gateway
-from annotate.llm import LlmOptions, LlmWriter
+from annotate.llm import LlmWriter
 from annotate.rows import Rows
 from annotate.testing.faultserver import FaultServer, serving
 from degrade import recipe
 from degrade.chat import Endpoint, Limits
 from degrade.errors import StoppedError, UserError
 from degrade.executor import Options, Synth
-from degrade.schema import Chain
+from degrade.schema import Annotation, Chain
 from tests.test_run import pictures, tree
 
 KEY = "sk-secret-of-the-tests-0123456789"
@@ -139,11 +140,18 @@ def test_rows_whose_pictures_are_gone_are_kept_as_failed(tmp_path: Path) -> None
     assert statuses == ["ok", "picture_unreadable", "picture_not_a_picture", "ok"]
 
 
+SMALL_SHARDS = """
+import annotate.annotator, degrade.cli
+annotate.annotator.SHARD_ROWS = 16
+degrade.cli.main()
+"""
+
+
 def test_kill_and_repeat_gives_the_same_chains(tmp_path: Path) -> None:
-    made(tmp_path, 700)
+    made(tmp_path, 120)
     whole = Annotator(rows_of(tmp_path), tmp_path / "run-whole", OfflineWriter(0, 2))
     whole.run()
-    command = [sys.executable, "-m", "degrade.cli", "annotate", str(tmp_path / "run"), "--quiet"]
+    command = [sys.executable, "-c", SMALL_SHARDS, "annotate", str(tmp_path / "run"), "--quiet"]
     command += [str(tmp_path / "out"), "--questions", str(tmp_path / "questions.jsonl")]
     process = subprocess.Popen(command)
     started = time.monotonic()
@@ -337,7 +345,7 @@ def test_batches_are_handed_in_collected_and_cost_nothing_more(tmp_path: Path) -
             if gateway.batch(writer, rows_of(tmp_path)):
                 break
         else:
-            pytest.fail(gateway.news)
+            pytest.fail("never collected")
         batched = server.requests
         summary = annotated(tmp_path, server)
         assert server.requests == batched, "all answers were in the journal"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from annotate.checks import LENGTH_HIGH, LENGTH_LOW, Finding, check
+from annotate.checks import LENGTH_HIGH, LENGTH_LOW, check
 from annotate.depth import target, tokens
 from annotate.lexicon import claims, plain
 from annotate.offline import write
@@ -19,7 +19,7 @@ from annotate.testing import gold
 from annotate.testing.cases import Case, applied, cases, plain_chain, row
 from annotate.testing.mutants import KINDS, mutants
 from annotate.views import damaged_view
-from degrade.schema import Applied, Chain, Malformed, Question
+from degrade.schema import Applied, Chain, Finding, Malformed, Question
 
 GOLD = Path(__file__).parent / "data" / "claims.jsonl"
 NONE = frozenset[str]()

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from annotate.annotator import Annotator, read_chains
+from annotate.ask import LlmOptions
 from annotate.gateway import Gateway
-from annotate.llm import LlmOptions, LlmWriter
+from annotate.llm import LlmWriter
 from annotate.rows import Rows
 from annotate.testing import localmodel
 from degrade import recipe

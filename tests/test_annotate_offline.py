@@ -15,7 +15,8 @@ from annotate.checks import check
 from annotate.depth import target, tokens
 from annotate.grammar.effects import EFFECTS
 from annotate.grammar.pen import Pen, article, sentence
-from annotate.grammar.scene import aspect, embedded, statements, things
+from annotate.grammar.scene import aspect, embedded, read, statements
+from annotate.grammar.things import things
 from annotate.measure import CELLS, COLORS, Seen, measure
 from annotate.offline import Unwritable, write
 from annotate.terms import LABELS
@@ -324,6 +325,51 @@ def test_things_are_those_that_a_text_puts_into_the_scene():
     assert things("A cup on the table.")[0].longer == "the cup on the table"
 
 
+def test_names_tell_things_of_a_kind_apart():
+    found = [
+        t.text for t in things("The short hand of the Lima clock is above the clock for Oslo.")
+    ]
+    assert found == ["the short hand", "the Lima clock", "the clock for Oslo"]
+    assert [t.text for t in things("A red car and a blue car near the car.")] == [
+        "the red car", "the blue car",
+    ]  # fmt: skip
+    known = read(Question(caption="A road sign with two places, Ashford and Oakley."), "")
+    assert {"the name Ashford", "the name Oakley"} <= {t.text for t in known.things}
+
+
+def test_what_tells_the_answer_is_no_thing_to_speak_of():
+    asked = {"question": "Which clock shows 2:20?", "choices": ("Lima", "Oslo"), "answer": "Lima"}
+    known = read(Question(**asked, caption="A wall with a clock for Lima and a Lima map."), "Lima")
+    assert not any("Lima" in f"{t.text} {t.longer}" for t in known.things)
+    colored = Question(
+        question="What color is the bus?", answer="red", caption="A red bus by a car."
+    )
+    assert "red" not in write(row("c", applied("lens_blur", 0.5)), colored, None).influence
+
+
+def test_a_statement_that_leans_on_another_follows_it():
+    question = Question(
+        question="When does the train to Ashford leave?", answer="12:48",
+        rationales=("The fourth line reads 12:48, Ashford.", "The line above it is for Oakley."),
+    )  # fmt: skip
+    for i in range(60):
+        items = [applied("lens_blur", 0.9), applied("graffiti", 0.8)][: 1 + i % 2]
+        said = write(row(f"{i}", *items), question, None).reasoning.lower()
+        assert "the fourth line reads" in said
+        if "the line above it" in said:
+            assert said.index("the fourth line") < said.index("the line above it")
+
+
+def test_short_reasoning_rests_on_the_statement_that_holds_the_answer():
+    question = Question(
+        question="What number has the house?", answer="six",
+        rationales=("The house is the first from the left.", "The plate beside the door says 6."),
+    )  # fmt: skip
+    for i in range(40):
+        said = write(row(f"{i}", applied("lens_blur", 0.3)), question, None).reasoning
+        assert "plate beside the door says 6" in said
+
+
 def test_statements_about_the_pictures_quality_are_left_out():
     assert statements("The man runs to the base. The photo is blurry.") == [
         "The man runs to the base"
@@ -337,6 +383,10 @@ def test_questions_become_clauses_only_where_that_is_safe():
     assert embedded("What is the man in the red shirt holding?") == ""
     assert aspect("How many dogs are there?") == "count"
     assert aspect("What color is it?") == "color"
+    assert aspect("What does the dial of Boiler 4 read?") == "scale"
+    assert aspect("How many trees?", "A bar chart called 'Elms' on a table.") == "scale"
+    assert aspect("Which shape is directly below the star?") == "order"
+    assert aspect("What time of day is it?") == "light"
 
 
 # ---------------------------------------------------------------------------------- measurements

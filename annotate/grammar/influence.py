@@ -20,11 +20,12 @@ NOTHING = 0.005
 _TEXTS = texts("influence")
 _NEEDS = groups("influence")["needs"]
 _CAPITALS = {"jpeg": "JPEG", "hsv": "HSV", "gaussian": "Gaussian"}
+_SAID = {"hsv saturation": "HSV saturation loss", "scan lines": "raster of scan lines"}
 _NUMBERS = "two three four five six seven eight nine ten".split()
 _HARMS = {
     "count": "count", "color": "color", "text": "text", "reason": "action", "place": "place",
     "light": "light", "action": "action", "material": "material", "person": "face",
-    "object": "detail",
+    "object": "detail", "scale": "text", "order": "count",
 }  # fmt: skip
 _INNER_STOP = re.compile(r"(?<=[a-z%\d])\. (?=[A-Za-z])")
 
@@ -54,7 +55,7 @@ def influence(row: Row, scene: Scene, seen: Seen | None, pen: Pen) -> str:
             start = text[0] if proper else text[0].lower()
             text = f"{pen.pick(_TEXTS['links'])} {start}{text[1:]}"
         out.append(text)
-    if seen and pen.chance(min(0.9, 0.2 + 0.2 * total)):
+    if seen and pen.chance(min(0.9, 0.3 + 0.2 * total)):
         out.append(_where(row, seen, names, pen))
     if scene.aspect and pen.chance(min(0.9, 0.15 + 0.2 * total)):
         out.append(_tie(row, scene, names, pen))
@@ -64,6 +65,8 @@ def influence(row: Row, scene: Scene, seen: Seen | None, pen: Pen) -> str:
 
 def shown(label: str) -> str:
     """A label as people write it: ``JPEG compression``."""
+    if label in _SAID:
+        return _SAID[label]
     first, _, rest = label.partition(" ")
     return f"{_CAPITALS.get(first, first)} {rest}".strip()
 
@@ -97,7 +100,10 @@ def _one(applied: Applied, row: Row, names: Names, pen: Pen) -> str:
     slots: Slot = {**common(names, pen), **facts(applied, row, pen)}
     slots["sev"] = SEVERITY[level(i)]
     slots["label"] = shown(applied.label)
-    patterns = "short" if i < 0.2 + 0.2 * pen.below(2) else "long" if i > 0.75 else "middle"
+    # Of many records each has less to say.
+    crowd = 0.06 * len(row.applied)
+    brief = 0.2 + 0.2 * pen.below(3) + crowd
+    patterns = "short" if i < brief else "long" if i > 0.8 + crowd else "middle"
     for _ in range(4):  # a pattern may ask for more clauses than the record has numbers for
         does = _several(_gated(e.does, i), slots, pen)
         yields = _several(_gated(e.yields, i), slots, pen)
@@ -136,6 +142,11 @@ def _where(row: Row, seen: Seen, names: Names, pen: Pen) -> str:
             "only": pen.pick(("only ", "just ", "")) if seen.kept[low] < 0.5 else "",
         }  # fmt: skip
         pool += _TEXTS["where" if seen.kept[low] < 0.85 else "even"]
+        order = pen.shuffled(i for i in range(9) if seen.detail[i] >= 0.15)
+        for n, i in enumerate(order[:4], 1):
+            slots |= {f"c{n}": cell_name(i, pen), f"k{n}": share(seen.kept[i], pen)}
+            slots |= {f"g{n}": share(1 - seen.kept[i], pen)}
+        pool += _TEXTS["cells"]
     if "dark illumination" in labels and seen.luma_clean - seen.luma_degraded > 0.02:
         slots |= {
             "la": share(seen.luma_clean, pen), "lb": share(seen.luma_degraded, pen),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 
 from annotate.grammar.pen import Pen, Slots
 from annotate.grammar.phrases import texts
@@ -23,18 +24,32 @@ class Names:
     """Things to mention, one after another, so that none returns before all have had their turn.
 
     ``vague``: also parts of the frame and general words such as *the background*; always where the
-    row names nothing.
+    row names nothing. Parts of the frame have the colors that were measured on the clean picture.
     """
 
     def __init__(self, scene: Scene, seen: Seen | None, pen: Pen, vague: bool = True) -> None:
         self._pen = pen
-        self._own = pen.shuffled(scene.things)
+        telling = [t for t in scene.things if not t.bare]
+        self._own = pen.shuffled(telling if len(telling) > 2 else scene.things)
         self._vague = vague
         self._general = pen.shuffled(_TEXTS["general"]) if vague or not scene.things else []
-        if seen:
-            cells = [f"the {cell_name(i, pen)}" for i in pen.shuffled(range(9))]
-            self._general = [x for pair in zip(self._general, cells, strict=False) for x in pair]
+        if seen and self._general:
+            cells = self._cells(seen)
+            few = self._general[: len(self._general) // 4]
+            self._general = pen.shuffled([*cells, *few])
         self._at = 0
+
+    def _cells(self, seen: Seen) -> Iterator[str]:
+        """Parts of the frame by place and color: ``the gray ground in the upper left``."""
+        pen = self._pen
+        busy = sorted(range(9), key=lambda i: (seen.detail[i], i))
+        for i in itertools.chain(pen.shuffled(range(9)), pen.shuffled(range(9))):
+            slots: Slot = {"cell": cell_name(i, pen), "color": seen.colors[i]}
+            if seen.detail[i] > 0.5 and i in busy[6:]:
+                slots["busy"] = slots["cell"]
+            elif seen.detail[i] < 0.5 and i in busy[:3]:
+                slots["calm"] = slots["cell"]
+            yield pen.choose(_TEXTS["cell"], slots)
 
     @property
     def any_own(self) -> bool:
@@ -50,11 +65,13 @@ class Names:
         """The next thing to speak of."""
         self._at += 1
         own, general, pen = self._own, self._general, self._pen
-        if not own or (self._vague and pen.chance(0.6 / (len(own) + 1))):
+        if not own or (self._vague and pen.chance(max(0.2, 0.6 / (len(own) + 1)))):
             return pen.write(general[self._at % len(general)], {})
         thing = own[self._at % len(own)]
         if thing.longer and pen.chance(0.4):
             return thing.longer
+        if thing.head == "name":
+            return pen.choose(_TEXTS["name"], {"t": thing.text.removeprefix("the name ")})
         if len(own) > 2 and pen.chance(0.15):
             self._at += 1
             return f"{thing.text} and {own[self._at % len(own)].text}"

@@ -65,7 +65,7 @@ def share(value: float, pen: Pen) -> str:
     percent = value * 100
     if percent < 0.95:
         return pen.pick(("less than one percent", "under 1 percent"))
-    if 0.09 < value < 0.92 and pen.chance(0.5):
+    if 0.09 < value < 0.92 and pen.chance(0.3):
         near, words = min(_FRACTIONS, key=lambda f: abs(f[0] - value))
         if abs(value / near - 1) < 0.02:
             return pen.pick(("about {}", "roughly {}", "{}")).format(words)
@@ -82,7 +82,7 @@ def share(value: float, pen: Pen) -> str:
             "some {} percent",
             "{}%",
             "around {}%",
-            "close to {} percent",
+            "an estimated {} percent",
         )
     ).format(n)
 

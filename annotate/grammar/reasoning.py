@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 
 from annotate.depth import tokens
@@ -13,14 +14,22 @@ from annotate.grammar.pen import Pen, Slots, sentence
 from annotate.grammar.phrases import groups, texts
 from annotate.grammar.scene import Scene, lowered
 from annotate.measure import Seen
+from annotate.support import names
 
 ANSWER = "\ue000"
 """Stands for the answer until everything around it is tidied: it is never touched itself."""
+
+_LEANS = re.compile(
+    r"\b(?:it|its|them|they|their|he|she|his|her|others?|another|elsewhere|of the two|come next)\b",
+    re.I,
+)
+"""Words by which a statement may need the one before it."""
 
 _TEXTS = texts("reasoning")
 _KIND = groups("reasoning")["kind"]
 _NEAR, _TRIES = 0.09, 5  # share of the target by which a text may miss it, or the best of five
 _SHORTEST = 7  # tokens of the shortest step worth adding
+_LONG = 16  # words of a caption beyond which it would crowd out the steps
 
 
 def reasoning(scene: Scene, seen: Seen | None, target: int, answer: str, pen: Pen) -> str:
@@ -46,7 +55,7 @@ class _Writer:
     def __init__(self, scene: Scene, seen: Seen | None, target: int, answer: str, pen: Pen) -> None:
         self.scene, self.seen, self.target, self.pen = scene, seen, target, pen
         self.answer = answer
-        self.slots: Slot = common(Names(scene, None, pen, vague=False), pen) | {"answer": ANSWER}
+        self.slots: Slot = common(Names(scene, seen, pen, vague=False), pen) | {"answer": ANSWER}
         if seen:
             spots = _spots(seen, pen)
             around = itertools.cycle(spots)
@@ -59,10 +68,11 @@ class _Writer:
 
     def write(self) -> str:
         pen = self.pen
-        facts = pen.shuffled(self.scene.facts)
+        facts = self._ordered()
         self._add(9.0, *self._close(facts))
         self._facts(facts)
-        if self.scene.caption and self.left > _SHORTEST:
+        crowds = bool(facts) and self.scene.caption.count(" ") >= _LONG and pen.chance(0.8)
+        if self.scene.caption and self.left > _SHORTEST and not crowds:
             self._fitting(1.0, self._caption)
         if not self.scene.question and self.scene.things:
             for place in (1.1, 1.2, 1.3)[: 1 + self.target // 60]:
@@ -105,22 +115,49 @@ class _Writer:
 
     # --------------------------------------------------------------------------------------- steps
 
+    def _ordered(self) -> list[str]:
+        """The statements in random order, but for those that lean on the one before them."""
+        groups: list[list[str]] = []
+        for fact in self.scene.facts:
+            if groups and _LEANS.search(fact):
+                if self._tells(fact) or self.pen.chance(0.4):
+                    groups[-1].append(fact)
+            else:
+                groups.append([fact])
+        return [fact for group in self.pen.shuffled(groups) for fact in group]
+
+    def _tells(self, fact: str) -> bool:
+        """Whether a statement holds the answer."""
+        return names(fact, self.answer.strip('"'))
+
     def _close(self, facts: list[str]) -> tuple[str, str]:
         """The last step, from the evidence to the answer."""
         if self.target < 60 and facts:
             # Short chains: one statement and what follows from it, in one sentence.
             best, length, fact = ("", ""), 0, ""
-            for candidate in facts:
+            telling = [f for f in facts if self._tells(f)] or [
+                f for f in facts if not _LEANS.search(f)
+            ]
+            for candidate in telling:
                 for _ in range(2):
                     made = self._draw(_TEXTS["fact_bear"], _said(candidate))
                     n = self._length(made[1])
                     if not best[1] or abs(n - self.target) < abs(length - self.target):
                         best, length, fact = made, n, candidate
-            if length <= self.target + 3:
-                facts.remove(fact)
+            if best[1] and length <= self.target + 3:
+                self._taken_out(facts, fact)
                 return best
         short = self.target < 40 and self.pen.chance(0.5)
         return self._draw(_TEXTS["bear_short" if short else "bear"], {})
+
+    @staticmethod
+    def _taken_out(facts: list[str], fact: str) -> None:
+        """Leave out a statement, and those that would lean on it."""
+        at = facts.index(fact)
+        end = at + 1
+        while end < len(facts) and _LEANS.search(facts[end]):
+            end += 1
+        del facts[at:end]
 
     def _facts(self, facts: list[str]) -> None:
         for n, fact in enumerate(facts):
@@ -176,6 +213,10 @@ class _Writer:
             b = next((i for i in order if seen.colors[i] != seen.colors[a]), None)
             if b is not None:
                 own |= {"cell2": cell_name(b, pen), "color2": seen.colors[b]}
+            c = order[2 * n + 1]
+            if abs(seen.luma[a] - seen.luma[c]) > 0.08:
+                own |= {"l": share(seen.luma[a], pen), "l2": share(seen.luma[c], pen)}
+                own["at2"] = cell_name(c, pen)
             if len(seen.palette) > 1:
                 first = list(seen.palette[:3])
                 own["palette"] = ", ".join(first[:-1]) + " and " + first[-1]

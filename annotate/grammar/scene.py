@@ -6,19 +6,13 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from annotate.grammar.things import Thing, add, lemma, things, written
 from annotate.grammar.words import (
-    ALWAYS_PLURAL,
     COMMON,
-    COUNTED,
     DETERMINERS,
-    IRREGULAR,
     LOWERABLE,
     MODIFIERS,
-    NEGATIONS,
-    PLACING,
-    SINGULARS,
     UNREAL,
-    VERBLIKE,
 )
 from degrade.schema import Question
 
@@ -26,7 +20,6 @@ LONGEST = 36
 """Words of a statement beyond which it is left out, rather than cut in the middle of a thought."""
 
 _TAG = re.compile(r"<[^<>]{0,80}>|[<>{}\[\]|~`\\^]")
-_WORD = re.compile(r"[A-Za-z]+(?:[-'][A-Za-z]+)*|\d+|[^\w\s]")
 _ENDS = re.compile(r"(?<=[a-z0-9)\"'][.!?])\s+(?=[A-Z\"'])")
 _SPOKEN_OF_PICTURE = re.compile(
     r"\b(?:blur\w*|nois[ey]\w*|grain\w*|pixel\w*|compress\w*|jpe?g|watermark\w*|distort\w*|"
@@ -89,86 +82,27 @@ def lowered(statement: str) -> str:
     return statement if first[0].islower() else ""
 
 
-class Thing(NamedTuple):
-    """A thing of the scene: ``the red umbrella``; ``longer`` says where: ``... on the table``."""
-
-    text: str
-    head: str
-    plural: bool
-    longer: str = ""
-
-
-def _lemma(word: str) -> tuple[str, bool] | None:
-    if word in IRREGULAR:
-        return IRREGULAR[word], True
-    if word in ALWAYS_PLURAL:
-        return word, True
-    if word in SINGULARS:
-        return word, False
-    for ending, stem in (("ies", "y"), ("es", ""), ("s", "")):
-        if word.endswith(ending) and word[: -len(ending)] + stem in SINGULARS:
-            return word[: -len(ending)] + stem, True
-    return None
-
-
-def _phrase(words: list[str], start: int) -> tuple[int, tuple[str, bool] | None]:
-    """End of the noun phrase whose first word after the article is at ``start``, and its noun."""
-    end, head = start, None
-    last = start
-    while end < len(words):
-        word = words[end]
-        if head and word in VERBLIKE:
-            break
-        if lemma := _lemma(word):
-            head, last = lemma, end + 1
-        elif word not in MODIFIERS and not (word.endswith("'s") and _lemma(word[:-2])):
-            break
-        end += 1
-    return (last, head) if head else (max(end, start), None)
-
-
-def things(text: str, definite: bool = False) -> list[Thing]:
-    """Noun phrases of known nouns after a determiner; ``definite``: not after *a* or *an*.
-
-    Left out: what is negated or merely imagined. Each noun once.
-    """
-    found: dict[str, Thing] = {}
-    words = [w.lower() for w in _WORD.findall(text.replace("\u2019", "'"))]
-    i = 0
-    while i < len(words):
-        if words[i] not in DETERMINERS:
-            i += 1
-            continue
-        start = i + (words[i] not in COUNTED)
-        end, head = _phrase(words, start)
-        denied = NEGATIONS.intersection(words[max(0, i - 4) : i])
-        if head and not denied and not (definite and words[i] in {"a", "an", "some"}):
-            phrase = f"the {' '.join(words[start:end])}"
-            found.setdefault(head[0], Thing(phrase, *head, _placed(phrase, words, end)))
-        i = max(end, i + 1)
-    return list(found.values())
-
-
-def _placed(phrase: str, words: list[str], end: int) -> str:
-    """``the cup on the table`` where the text goes on like that; empty otherwise."""
-    for prep in PLACING:
-        n = len(prep)
-        if tuple(words[end : end + n]) == prep and words[end + n : end + n + 1]:
-            at = end + n
-            if words[at] not in DETERMINERS:
-                return ""
-            start = at + (words[at] not in COUNTED)
-            stop, head = _phrase(words, start)
-            longer = f"{phrase} {' '.join(prep)} the {' '.join(words[start:stop])}"
-            return longer if head and len(longer) < 60 else ""
-    return ""
-
-
 # ------------------------------------------------------------------------------------ the question
 
 ASPECTS: tuple[tuple[str, str], ...] = (
-    ("count", r"\bhow many\b|\bnumber of\b|\bcount\b"),
     ("color", r"\bcolou?rs?\b|\bhue\b|\bshade of\b"),
+    (
+        "scale",
+        r"\b(?:clocks?|dials?|needles?|gauges?|thermometer|speedometer|charts?|minutes past)\b"
+        r"|\blines on the wall\b|\bvalue (?:of|for)\b|\bhow (?:tall|high)\b",
+    ),
+    (
+        "text",
+        r"\b(?:kilometers|route|track|price|menu|cafe|pays|departs?|signs? say)\b|\bhow much is\b"
+        r"|\b(?:by|on) the (?:\w+ )?(?:sign|board)\b|\bnumber of the (?:\w+ )?(?:house|route)\b",
+    ),
+    (
+        "order",
+        r"\b(?:just|directly|next one|one|right) (?:to the (?:left|right)|above|below)\b"
+        r"|\bcompartment\b|\bfrom the (?:left|right)\b|\bin order of\b|\bplace in the row\b"
+        r"|\b(?:second|third|fourth) (?:tallest|shortest)\b",
+    ),
+    ("count", r"\bhow many\b|\bnumber of\b|\bcount\b|\bthe largest number\b"),
     (
         "text",
         r"\b(?:say|says|written|word|words|letters?|read|reads|brand|logo|number|sign|name of)\b",
@@ -180,13 +114,23 @@ ASPECTS: tuple[tuple[str, str], ...] = (
     ("material", r"\b(?:made of|material|made from|texture|fabric|pattern)\b"),
     ("person", r"^who\b|\b(?:job|profession|occupation|gender|age|wearing|mood|feeling)\b"),
 )
+_NUMBERED = re.compile(r"\b(?:chart|dials?) (?:called|for|in)\b|\bclocks? (?:on|for)\b")
+_LINES = re.compile(r"an? (?:\w+ )?(?:road sign|menu board|board)\b", re.I)
 _ASPECTS = tuple((name, re.compile(pattern, re.I)) for name, pattern in ASPECTS)
 
 
-def aspect(question: str) -> str:
-    """What kind of evidence a question needs: one of ASPECTS, or ``object``; empty for none."""
+def aspect(question: str, caption: str = "") -> str:
+    """What kind of evidence a question needs: one of ASPECTS, or ``object``; empty for none.
+
+    The caption tells what is to be read off a scale or a line from what is to be counted.
+    """
     if not question:
         return ""
+    if not _ASPECTS[0][1].search(question):
+        if _NUMBERED.search(caption):
+            return "scale"
+        if _LINES.match(caption):
+            return "text"
     return next((name for name, pattern in _ASPECTS if pattern.search(question)), "object")
 
 
@@ -209,7 +153,7 @@ def embedded(question: str) -> str:
     last = 0
     while end < len(words):
         word = words[end].lower()
-        if _lemma(word):
+        if lemma(word):
             last = end
         elif word not in MODIFIERS and not word.endswith("'s"):
             break
@@ -234,6 +178,12 @@ def _quotable(text: str) -> bool:
     plain = bool(words) and max(map(len, words)) <= 22 and text.isprintable()
     letters = sum(c.isascii() for c in text) >= 0.9 * len(text)
     return plain and letters and not _SPOKEN_OF_PICTURE.search(text)
+
+
+def _stems(text: str) -> frozenset[str]:
+    """The words that carry meaning, nouns in the singular."""
+    words = re.findall(r"\w+", text.lower())
+    return frozenset((lemma(w) or (w,))[0] for w in words) - COMMON - DETERMINERS
 
 
 class Scene(NamedTuple):
@@ -263,30 +213,34 @@ def read(question: Question, answer: str) -> Scene:
     for rationale in question.rationales:
         for s in statements(rationale):
             facts.setdefault(s.lower(), s)
-    found: dict[str, Thing] = {}
     sources = [(s, False) for s in captions]
     if not re.match(r"(?:is|are|was|were) there\b|.*\b(?:would|could|should|if)\b", asked, re.I):
         sources.insert(0, (asked, True))
     sources += [(s, False) for s in facts.values() if not UNREAL & set(s.lower().split())]
-    # The influence of the damage must not give the answer away; where nothing is asked, what the
-    # picture shows is all there is to speak of.
-    spoken = answer.lower() if question.question.strip() else ""
-    for text, definite in sources:
-        for thing in things(text, definite):
-            if thing.head not in spoken and len(thing.text) < 40:
-                found.setdefault(thing.head, thing)
     others: dict[str, str] = {}
     for option in question.choices:
         text = clean(option, 200)
         if text and text.lower() != answer.lower():
             others.setdefault(text.lower(), text)
+    # The influence of the damage must not give the answer away; where nothing is asked, what the
+    # picture shows is all there is to speak of.
+    spoken = _stems(answer) if question.question.strip() else frozenset[str]()
+    choice = re.compile("|".join(rf"(?<!\w){re.escape(o)}(?!\w)" for o in others) or "(?!)", re.I)
+    found: list[Thing] = []
+    for text, from_question in sources:
+        for thing in [*things(text, from_question), *(() if from_question else written(text))]:
+            told = not from_question and choice.search(f"{thing.text} {thing.longer}")
+            if not (told or spoken & _stems(f"{thing.text} {thing.longer}")) and (
+                len(thing.text) < 40
+            ):
+                add(found, thing)
     return Scene(
         question=asked.replace('"', "'"),
         asked=embedded(asked) if asked.isascii() else "",
-        aspect=aspect(asked),
+        aspect=aspect(asked, question.caption),
         caption=captions[0] if captions and clean(question.caption) != answer else "",
         facts=tuple(facts.values()),
-        things=tuple(found.values()),
+        things=tuple(found),
         wrong=tuple(others.values()),
         others=tuple(
             o for o in others.values() if len(o.split()) <= 8 and '"' not in o and _quotable(o)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 CELL_WORDS: dict[str, tuple[str, ...]] = {
-    "upper left": ("upper left", "top left", "upper left corner", "top left part"),
+    "upper left": ("upper left", "top left"),
     "upper middle": ("upper middle", "top center", "upper center", "top middle"),
-    "upper right": ("upper right", "top right", "upper right corner", "top right part"),
-    "middle left": ("middle left", "left center", "center left", "left middle"),
-    "center": ("center", "middle", "central part", "very middle"),
-    "middle right": ("middle right", "right center", "center right", "right middle"),
-    "lower left": ("lower left", "bottom left", "lower left corner", "bottom left part"),
+    "upper right": ("upper right", "top right"),
+    "middle left": ("middle left", "left center", "center left"),
+    "center": ("center", "middle", "central part"),
+    "middle right": ("middle right", "right center", "center right"),
+    "lower left": ("lower left", "bottom left"),
     "lower middle": ("lower middle", "bottom center", "lower center", "bottom middle"),
-    "lower right": ("lower right", "bottom right", "lower right corner", "bottom right part"),
+    "lower right": ("lower right", "bottom right"),
 }
 """Ways to name the cells of the 3x3 grid."""
 
@@ -58,6 +58,8 @@ SINGULARS = frozenset(
     tarmac asphalt brick tile wood metal
     circle square triangle rectangle star cube sphere cylinder ellipse disc cross heart diamond
     hexagon pentagon arrow block pyramid
+    dial needle panel chart slice axis compartment board menu plate rim point bar line row
+    piece shape word sheet
     """.split()
 )
 
@@ -83,6 +85,8 @@ MODIFIERS = frozenset(
     stuffed teddy hot birthday wedding orange green fried grilled sliced chopped fresh
     wine beer tea water milk toy electric remote video polar brown grizzly baby mother
     two three four five six seven several many
+    first second third fourth fifth sixth seventh eighth top bottom front short round road wall
+    painted numbered line menu station plant
     """.split()
 )
 
@@ -92,7 +96,8 @@ VERBLIKE = frozenset(
     head heads face faces hand hands train trains plant plants tie ties rock rocks dress dresses
     ship ships book books box boxes eye eyes water waters truck fish bat bats sink sinks ride rides
     leaf leaves branches paint paints post poster milk bus stick sticks trunk tail tails path play
-    circle circles square squares cross crosses star stars block blocks disc arrow
+    circle circles square squares cross crosses star stars block blocks disc arrow point points
+    line lines board boards word piece bar row rows reach shape shapes
     """.split()
 )
 """Nouns that after another noun may be verbs: "the man faces", "the dog waves"."""
@@ -109,9 +114,12 @@ NEGATIONS = frozenset("no not without never none nobody neither nor lacks".split
 PLACING = tuple(
     tuple(p.split())
     for p in "next to|in front of|close to|across from|on top of|on|in|near|beside|behind|with|"
-    "under|at|by|inside|against|above|below".split("|")
+    "under|at|by|inside|against|above|below|of".split("|")
 )
 """Prepositions that say where a thing is."""
+
+NAMING = frozenset("of for to from with called named".split())
+"""What may stand between a thing and the name that belongs to it: "the train to Lima"."""
 
 UNREAL = frozenset(
     "would could should might may if unless need needs needed maybe perhaps people you one usually "
@@ -121,7 +129,8 @@ UNREAL = frozenset(
 
 LOWERABLE = frozenset(
     "the a an this these those there it they he she we you his her their its some many most people "
-    "two three four five several all both each one in on at behind near next".split()
+    "two three four five several all both each one in on at behind near next "
+    "from of above below between counted going elsewhere other no".split()
 )
 """First words of a sentence that lose their capital when something is put before them."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
+import time
 from typing import Any
 
 Headers = dict[str, str]
@@ -47,6 +49,36 @@ class Reset(Exception):  # noqa: N818
 
     def __init__(self, data: bytes, hard: bool) -> None:
         self.data, self.hard = data, hard
+
+
+class Allowance:
+    """A provider's limit on requests: a bucket that fills up again evenly, told in headers.
+
+    Args:
+        size: Requests at once.
+        seconds: Time to fill up.
+        told: Whether headers say what is left.
+    """
+
+    def __init__(self, size: int, seconds: float, told: bool = True) -> None:
+        self.size, self.rate, self.told = size, size / seconds, told
+        self.level, self.at, self.refused = float(size), time.monotonic(), 0
+
+    def take(self) -> tuple[bool, Headers]:
+        """Whether one more request is let in, and the headers of its answer."""
+        now = time.monotonic()
+        self.level = min(self.size, self.level + self.rate * (now - self.at))
+        self.at = now
+        let_in = self.level >= 1
+        self.level -= let_in
+        self.refused += not let_in
+        reset = math.ceil(1e3 * (self.size - self.level) / self.rate)
+        told = {
+            "x-ratelimit-limit-requests": str(self.size),
+            "x-ratelimit-remaining-requests": str(int(self.level)),
+            "x-ratelimit-reset-requests": f"{reset}ms",
+        }
+        return let_in, told if self.told else {}
 
 
 def as_json(value: Any) -> bytes:

@@ -49,6 +49,7 @@ from annotate.testing.faultbatch import BatchEndpoint
 from annotate.testing.faults import (
     COMPLETION_TOKENS,
     PROMPT_TOKENS,
+    Allowance,
     Body,
     Headers,
     Reset,
@@ -69,6 +70,7 @@ class FaultServer:
         ids: Per row: ``requests``, ``answered`` (billed), ``at`` (arrivals, monotonic seconds).
         bodies: Bodies of the last 1000 requests.
         authorizations: The Authorization headers seen.
+        allowance: How many requests are let in; all where ``None``.
         batches: The files and batches endpoints, with faults of their own.
     """
 
@@ -78,6 +80,7 @@ class FaultServer:
         self.bodies: list[Body] = []
         self.authorizations: set[str] = set()
         self.active = self.most_active = self.requests = 0
+        self.allowance: Allowance | None = None
         self.batches = BatchEndpoint(self)
         self.port = 0
 
@@ -155,16 +158,18 @@ class FaultServer:
         self.bodies = [*self.bodies[-999:], body]
         self.active += 1
         self.most_active = max(self.most_active, self.active)
+        let_in, told = self.allowance.take() if self.allowance else (True, {})
         try:
             if self.delay:
                 await asyncio.sleep(self.delay)
-            name, _, argument = fault.partition(":")
+            name, _, argument = (fault if let_in else "r429none").partition(":")
             if name == "hang":
                 row["answered"] += 1  # it may well have been paid for
                 await asyncio.sleep(float(argument or 3600))
             status, extra, data = self._faulty(name, argument, headers, body)
             row["answered"] += status == 200 and name not in {"html", "blank", "errorbody", "hang"}
-            return status, {"x-request-id": f"req-{row_id}-{row['requests']}", **extra}, data
+            named = {"x-request-id": f"req-{row_id}-{row['requests']}"}
+            return status, {**named, **told, **extra}, data
         except Reset as reset:
             row["answered"] += reset.hard
             raise

@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from annotate.checks import Code
 from annotate.terms import LABELS
 from annotate.testing.cases import Case
-from degrade.schema import Applied, Chain, Question, Row, describe
+from degrade.schema import Applied, Chain, Code, Question, Row, describe
 
 Write = Callable[[Row, Question], Chain]
 """Writes a valid chain: the writer whose chains are mutated."""
