@@ -1,0 +1,393 @@
+"""``degrade-cli build | export | validate | push | replay | demo``. Heavy imports stand inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from degrade.console import (
+    EXIT_QUARANTINE,
+    AsJson,
+    Device,
+    Quiet,
+    Workers,
+    out,
+    print_json,
+    progress_bar,
+    say,
+)
+from degrade.errors import UserError
+
+if TYPE_CHECKING:
+    from builders.dataset import Bar, ChainsStage, Result
+    from builders.sources import SourceSpec
+
+EXIT_INVALID = 1
+
+build = typer.Typer(
+    help="Build data sets from sources, degradations and chains.", no_args_is_help=True
+)
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what another one wrote.")]
+
+
+def bar(quiet: bool) -> Bar:
+    """Opens progress bars for stages."""
+
+    @contextmanager
+    def opened(what: str) -> Iterator[Any]:
+        with progress_bar(what, quiet) as progress:
+            yield progress
+
+    return opened
+
+
+@build.command("dataset")
+def build_dataset(
+    ctx: typer.Context,
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="Preset (robust-r1-11k, demo) or .yaml file.")
+    ],
+    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KIND:PATH[,key=value ...] put before the recipe's own sources; may be repeated."
+        ),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option(min=0.0001, help="Multiply the rows of all splits, to try a recipe.")
+    ] = 1.0,
+    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    device: Device = "auto",
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Pictures per batch.", rich_help_panel="Machine")
+    ] = None,
+    workers: Workers = None,
+    keep_stages: Annotated[
+        bool, typer.Option("--keep-stages", help="Keep OUT.build, what the stages wrote.")
+    ] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build a data set: collect, degrade, annotate, assemble.
+
+    The same command goes on with an unfinished build and does nothing to a finished one.
+
+    Examples:
+        degrade-cli build dataset robust-r1-11k data --source folder:photos,license=CC0-1.0
+
+        degrade-cli build dataset my.yaml data
+    """
+    from builders import recipe as recipes
+    from builders.card import write_card
+    from builders.dataset import Build, Machine
+
+    changes: dict[str, Any] = {"sources": [_spec(text, recipe) for text in source or ()]}
+    if seed is not None:
+        changes["seed"] = seed
+    chosen, base = recipes.load(recipe, changes)
+    if scale != 1.0:
+        chosen = chosen.scaled(scale)
+    stage: ChainsStage = ctx.find_root().obj
+    command = f"degrade-cli build dataset {Path(recipe).name} OUT"
+    command += "".join(f" --source {_shown(text)}" for text in source or ())
+    command += f" --scale {scale:g}" if scale != 1.0 else ""
+    command += f" --seed {seed}" if seed is not None else ""
+    made = Build(
+        chosen,
+        base,
+        dest,
+        stage,
+        lambda folder: write_card(folder, command),
+        Machine(device, batch, workers),
+    )
+    result = made.run(bar(quiet or as_json), overwrite, keep_stages)
+    if _built(dest, result, as_json, quiet):
+        raise typer.Exit(EXIT_QUARANTINE)
+
+
+def _built(dest: Path, result: Result, as_json: bool, quiet: bool) -> bool:
+    """Say what a build did; whether some rows are failed ones."""
+    if result.info is None:
+        say("A batch of chains is not back yet. Give the same command later to go on.")
+        return False
+    counts = result.info["counts"]
+    if as_json:
+        print_json({**result.info, "already_finished": result.already_finished})
+    elif result.already_finished and not quiet:
+        say(f"{dest} is finished already: {counts['rows']} rows. Nothing to do.")
+    elif not quiet:
+        table = Table("split", box=None)
+        for heading in ("rows", "accepted chains", "clean", "pictures"):
+            table.add_column(heading, justify="right")
+        for split, found in counts["splits"].items():
+            values = (found[key] for key in ("rows", "ok", "clean", "groups"))
+            table.add_row(split, *map(str, values))
+        out.print(table)
+        for reason, number in counts["failures"].items():
+            say(f"{number} in quarantine: {reason} (see {dest / 'quarantine.jsonl'})", "yellow")
+        total = sum(result.seconds.values()) or 1.0
+        spent = ", ".join(f"{k} {v:.1f} s ({v / total:.0%})" for k, v in result.seconds.items())
+        say(f"{counts['rows']} rows in {dest}, fingerprint {result.info['fingerprint']}. {spent}.")
+    return bool(counts["ok"] < counts["rows"] or counts["quarantined"])
+
+
+def _shown(text: str) -> str:
+    """``--source`` as the card may show it: without folders that are this machine's."""
+    kind, _, rest = text.partition(":")
+    path, comma, settings = rest.partition(",")
+    return f"{kind}:{Path(path).name if Path(path).is_absolute() else path}{comma}{settings}"
+
+
+def _spec(text: str, recipe: str = "") -> SourceSpec:
+    """``KIND:PATH[,key=value ...]`` as a source; its name is that of the path unless given.
+
+    Paths are relative to the working directory; where a recipe's file says otherwise of its own,
+    they are turned to be relative to that. Commas inside a value are written ``;``.
+    """
+    import os
+    import re
+
+    from builders.sources import kinds, read_spec
+    from degrade.configs import is_yaml
+
+    kind, _, rest = text.partition(":")
+    path, *settings = rest.split(",")
+    if not path or any("=" not in setting for setting in settings):
+        raise UserError(
+            f"--source {text!r} is not KIND:PATH[,key=value ...]. Kinds: "
+            f"{', '.join(sorted(kinds()))}."
+        )
+    name = re.sub(r"[^a-z0-9_-]+", "-", Path(path).stem.lower()).strip("-_") or kind
+    if is_yaml(recipe) and Path(path).exists() and not Path(path).is_absolute():
+        path = os.path.relpath(path, Path(recipe).resolve().parent)
+    given: dict[str, Any] = {"kind": kind, "path": path, "name": name}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        inner = given
+        *outer, last = key.strip().split(".")
+        for part in outer:  # columns.question=frage
+            inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise UserError(f"--source {text!r}: {part!r} is given twice.")
+        inner[last] = value.replace(";", ",")
+    return read_spec(given)
+
+
+def export(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that was built.")],
+    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    to: Annotated[str, typer.Option(help="Format; `degrade-cli formats` lists them.")],
+    split: Annotated[
+        list[str] | None, typer.Option(help="Only this split; may be repeated. (default: all)")
+    ] = None,
+    use: Annotated[str | None, typer.Option(help="Only rows for this use: sft, rl.")] = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a data set in the format of a trainer or evaluator.
+
+    Examples:
+        degrade-cli export data data-llamafactory --to llamafactory
+
+        degrade-cli export data data-grpo --to trl-grpo --use rl
+    """
+    from builders import exporting
+    from builders.table import Dataset
+
+    with progress_bar("exporting", quiet or as_json) as progress:
+        result = exporting.export(
+            Dataset(data),
+            to,
+            dest,
+            splits=split or (),
+            use=use,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if as_json:
+        print_json(result)
+    elif result["already_finished"] and not quiet:
+        say(f"{dest} is finished already: {result['rows']} rows. Nothing to do.")
+    elif not quiet:
+        say(f"{result['rows']} rows in {dest}.")
+        for reason, number in result["left_out"].items():
+            say(f"{number} left out: {reason}", "yellow")
+
+
+def formats(as_json: AsJson = False) -> None:
+    """List the formats of `export` and `validate`."""
+    from builders.export import formats as known
+
+    if as_json:
+        print_json({name: fmt.summary for name, fmt in known().items()})
+        return
+    table = Table("format", "what it is for", box=None)
+    for name, fmt in known().items():
+        table.add_row(name, fmt.summary)
+    out.print(table)
+
+
+def validate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A data set or an export.")],
+    sample: Annotated[
+        int | None,
+        typer.Option(min=0, help="Rows to replay from their records; 0: all. (default: 64)"),
+    ] = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check a data set or an export as its readers would meet it; exit 1 where something is wrong.
+
+    Pictures open, chains parse and agree with the records, records replay, nothing is there twice,
+    splits share no picture.
+    """
+    from builders.validate import report_table
+    from builders.validate import validate as check
+
+    with progress_bar("validating", quiet or as_json) as progress:
+        report = check(folder, sample=sample, workers=workers, progress=progress)
+    if as_json:
+        print_json(report.as_json())
+    elif not quiet or not report.ok:
+        report_table(report)
+    if not report.ok:
+        raise typer.Exit(EXIT_INVALID)
+
+
+def push(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A data set that was built.")],
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="Hub name: user/name.")],
+    private: Annotated[
+        bool, typer.Option("--private", help="Make the repository private.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be uploaded; send nothing.")
+    ] = False,
+    recipe_only: Annotated[
+        bool,
+        typer.Option(
+            "--recipe-only", help="Publish records, questions and chains without pictures."
+        ),
+    ] = False,
+    accept_licenses: Annotated[
+        bool,
+        typer.Option(
+            "--accept-licenses", help="I have read the terms that a name such as `other` hides."
+        ),
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace another data set that REPO holds.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Publish a data set on the Hugging Face Hub; the same command goes on after an interruption.
+
+    The token comes from `hf auth login` or HF_TOKEN.
+    """
+    from builders import hub
+
+    with progress_bar("uploading", quiet or as_json) as progress:
+        result = hub.push(
+            folder,
+            repo,
+            private=private,
+            dry_run=dry_run,
+            recipe_only=recipe_only,
+            accept_licenses=accept_licenses,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        hub.show(result)
+
+
+def replay(
+    recipe: Annotated[
+        Path, typer.Argument(metavar="RECIPE.parquet", help="A published table without pictures.")
+    ],
+    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the clean pictures are: KIND:PATH[,key=value ...]. Drawn scenes need none."
+        ),
+    ] = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make the pictures of a published recipe again from your copy of the source."""
+    from builders import replay as replaying
+
+    with progress_bar("replaying", quiet or as_json) as progress:
+        result = replaying.replay(
+            recipe,
+            _spec(source) if source else None,
+            dest,
+            device=device,
+            workers=workers,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    counts = result["counts"]
+    made = counts["replay"]
+    total = sum(made.values()) + counts["quarantined"]
+    if as_json:
+        print_json(result)
+    elif not quiet:
+        say(f"{made.get('identical', 0)} of {total} pictures in {dest} are the published bytes.")
+        for outcome, number in {**made, **counts["failures"]}.items():
+            if outcome != "identical":
+                say(f"{number}: {outcome}", "yellow")
+    if made.get("identical", 0) < total:
+        raise typer.Exit(EXIT_QUARANTINE)
+
+
+def demo(
+    ctx: typer.Context,
+    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    rows: Annotated[int, typer.Option(min=12, help="Rows in all.")] = 220,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Everything once, on drawn scenes: degrade, annotate, build, validate, a page to look at."""
+    from builders import recipe as recipes
+    from builders.card import as_html, write_card
+    from builders.dataset import Build, Machine
+    from builders.validate import report_table
+    from builders.validate import validate as check
+
+    chosen, base = recipes.load("demo")
+    chosen = chosen.scaled(rows / chosen.rows)
+    stage: ChainsStage = ctx.find_root().obj
+    made = Build(
+        chosen,
+        base,
+        dest,
+        stage,
+        lambda folder: write_card(folder, "degrade-cli demo OUT"),
+        Machine("cpu", None, workers),
+    )
+    failed = _built(dest, made.run(bar(False), overwrite), as_json=False, quiet=False)
+    with progress_bar("validating", False) as progress:
+        report = check(dest, workers=workers, progress=progress)
+    report_table(report)
+    page = as_html(dest)
+    say(f"Open {page} to look at it; `datasets.load_dataset({str(dest)!r})` loads it.")
+    if not report.ok or failed:
+        raise typer.Exit(EXIT_INVALID if not report.ok else EXIT_QUARANTINE)

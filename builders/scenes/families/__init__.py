@@ -1,0 +1,1 @@
+"""Families of scenes: one per file. A file dropped in here is registered."""

@@ -1,0 +1,147 @@
+"""A folder of pictures: bare, with a file of questions, or with `imagefolder`'s metadata."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from builders.sources.base import Item, Mapped, SourceSpec
+from builders.sources.files import Folder, located
+from builders.sources.mapping import answered, asked, item, mapped, unusable, value_of, watched
+from builders.sources.readers import json_rows, tabular
+from builders.sources.values import RowError, plain, text
+from degrade.errors import UserError
+from degrade.schema import Question
+from degrade.sources import printable, scan
+
+METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
+_NAMES = ("source_path", "file_name", "id")
+
+
+class PictureFolder(SourceSpec):
+    """Pictures below a folder, in the order of their names' bytes.
+
+    With a file of questions, a picture has an item per line that names it, or one without a
+    question. Without, and where ``metadata.jsonl``, ``.csv`` or ``.parquet`` lie beside or above
+    the pictures, also one per split, their rows are the items: ``file_name`` is relative to the
+    metadata, further columns are mapped, and pictures that no row names are none.
+
+    Ids are paths below the folder; a second item of a picture is ``<path>#2`` and so on.
+
+    Attributes:
+        path: The folder, or one picture.
+        questions: JSON lines: ``source_path`` (or ``file_name`` or ``id``) names the picture, the
+            other keys are those of :class:`degrade.schema.Question`.
+        columns: Of the metadata. ``image`` stands for ``file_name`` unless it is set, for example
+            to ``clean_file_name``.
+        absolute_paths: Read pictures that metadata name outside of the folder.
+    """
+
+    kind: Literal["folder"] = "folder"
+    path: Path
+    questions: Path | None = None
+    columns: Mapped = Mapped()
+    absolute_paths: bool = False
+
+    def items(self, base: Path, wanted: int | None) -> Iterator[Item]:
+        """See the base class."""
+        root = located(base, self.path)
+        tables = [] if self.questions else _metadata(root)
+        if tables:
+            yield from self._from_metadata(root, tables, wanted)
+            return
+        if self.columns.model_fields_set:
+            raise UserError(
+                f"'columns' speaks of metadata, and {root} has none of {', '.join(METADATA)}"
+                + (" that is read: leave 'questions' out." if self.questions else ".")
+            )
+        lines = _questions(located(base, self.questions)) if self.questions else {}
+        listing = scan(root)
+        folder = Folder(listing.root)
+        for source in listing.sources:
+            own = lines.pop(source.id, None) or [(0, Question())]
+            for number, (_, question) in enumerate(own, 1):
+                identity = source.id if number == 1 else f"{source.id}#{number}"
+                load = partial(folder.read, source.path)
+                yield item(identity, source.id, partial(_given, question), load)
+        for name, left in lines.items():
+            for line, question in left:
+                reason = RowError("missing_picture", f"{self.questions} names {name!r}")
+                if isinstance(question, RowError):
+                    reason = question
+                yield unusable(f"line-{line}", reason)
+
+    def _from_metadata(self, root: Path, tables: list[Path], wanted: int | None) -> Iterator[Item]:
+        set_ = self.columns.model_fields_set
+        image = self.columns.image if "image" in set_ else "file_name"
+        columns = Mapped(**{k: getattr(self.columns, k) for k in set_} | {"image": image})
+        folder = Folder(root, self.absolute_paths)
+        seen = Counter[str]()
+        for table in tables:
+            place = table.parent.relative_to(root).as_posix()
+            named = watched(_rows(table), columns, str(table), wanted)
+            for number, row in enumerate(named):
+                where = f"{place}/row-{number}".removeprefix("./")
+                if isinstance(row.get(""), RowError):
+                    yield unusable(where, row[""])
+                    continue
+                try:
+                    name = text(plain(value_of(row, image)))
+                except RowError as error:
+                    yield unusable(where, error)
+                    continue
+                path = str(Path(place, name)) if name and "://" not in name else name
+                short = (folder.below(path) if name else None) or where
+                seen[short] += 1
+                identity = f"{short}#{seen[short]}" if seen[short] > 1 else short
+                yield mapped(row, columns, identity, partial(folder.read, path), name)
+
+
+def _metadata(root: Path) -> list[Path]:
+    """All files of metadata below a folder, in a stable order."""
+    found: list[Path] = []
+    for folder, folders, files in os.walk(root):
+        folders.sort(key=os.fsencode)
+        here = [name for name in METADATA if name in files]
+        if len(here) > 1:
+            raise UserError(f"{folder} has {' and '.join(here)}: remove all but one.")
+        found.extend(Path(folder) / name for name in here)
+    return found
+
+
+def _rows(table: Path) -> Iterator[dict[str, Any]]:
+    """Rows of metadata; what is none stands under the name that no column can have."""
+    for row in tabular(table):
+        yield {"": row} if isinstance(row, RowError) else row
+
+
+def _questions(path: Path) -> dict[str, list[tuple[int, Question | RowError]]]:
+    """Lines of a file of questions by the picture that they name, with their numbers."""
+    found: dict[str, list[tuple[int, Question | RowError]]] = {}
+    for number, row in enumerate(json_rows(path), 1):
+        if isinstance(row, RowError):
+            found.setdefault("", []).append((number, row))
+            continue
+        names = [text(row.pop(k)) for k in _NAMES if isinstance(row.get(k), str)]
+        name = printable(names[0]) if names else ""
+        question: Question | RowError
+        try:
+            if not name:
+                raise RowError("malformed_line", f"entry {number} has none of {', '.join(_NAMES)}")
+            answer = row.pop("answer", None)
+            asks = asked(**{k: v for k, v in row.items() if v is not None})
+            question = answered(asks, answer)
+        except RowError as error:
+            question = RowError(error.reason, f"entry {number}: {error.detail}")
+        found.setdefault(name, []).append((number, question))
+    return found
+
+
+def _given(question: Question | RowError) -> Question:
+    if isinstance(question, RowError):
+        raise question
+    return question
