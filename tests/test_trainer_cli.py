@@ -1,0 +1,177 @@
+"""The commands: what they print, how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from annotate.testing.faultserver import FaultServer, serving
+from degrade import images
+from degrade.errors import UserError
+from degrade.schema import Chain, Degradation
+from tests.dataset_help import WORDS, picture
+from tests.trainer_help import cached_in, short_dataset
+from trainer.checkpoints import is_complete
+from trainer.cli import ask, train
+
+app = typer.Typer()
+app.add_typer(train, name="train")
+app.command()(ask)
+
+
+def run(*arguments: str) -> Result:
+    result = CliRunner().invoke(app, list(arguments))
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with cached_in(tmp_path_factory.mktemp("cache")), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return short_dataset(tmp_path_factory.mktemp("rows") / "data", rows=12)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    path.write_bytes(images.encode(picture(1), "png", None))
+    return path
+
+
+SAID = Chain(
+    types=(Degradation(label="lens blur", intensity=0.5),),
+    influence="It hides edges.",
+    reasoning="The door looks red.",
+    conclusion="So red.",
+    answer="1",
+)
+
+
+# ------------------------------------------------------------------------------------- train
+
+
+def test_both_stages_run_from_the_command_line_and_the_model_answers(
+    rows: Path, photo: Path, tmp_path: Path
+) -> None:
+    few = ["--set", "sft.steps=50", "--set", "sft.use=", "--set", "rl.steps=1"]
+    few += ["--set", "rl.max_new_tokens=48", "--data", str(rows)]
+    out = str(tmp_path / "out")
+    told = run("train", "sft", "tiny", out, *few).output
+    assert "12 rows to train on, 0 refused" in told
+    assert "Trained parameters: vision" in told
+    assert "50 steps" in told
+    assert "Nothing to do" in run("train", "sft", "tiny", out, *few).output
+    found = json.loads(run("train", "rl", "tiny", out, *few, "--json").stdout)
+    assert found["steps"] == 1
+    assert found["preflight"]["rows"] == 9
+    options = [part for word in WORDS for part in ("--choice", word)]
+    asked = ("ask", str(photo), "What color is the door of house 1?", *options)
+    result = run(*asked, "--model", f"{out}/sft/model", "--max-tokens", "64")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"Degradations\n.*\nInfluence\n.*Answer\n  \d", result.stdout, re.DOTALL)
+
+
+def test_two_processes_train_one_model(rows: Path, tmp_path: Path) -> None:
+    code = "from tests.test_trainer_cli import app; app()"
+    (tmp_path / "main.py").write_text(code, "utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc_per_node", "2", str(tmp_path / "main.py"), "train", "sft", "tiny"]
+    command += [str(tmp_path / "out"), "--data", str(rows)]
+    for change in ("sft.steps=2", "sft.use=", "watch.save_every=1", "sft.batch=2"):
+        command += ["--set", change]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment |= {"OMP_NUM_THREADS": "1", "HF_DATASETS_CACHE": str(tmp_path / "cache")}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("12 rows to train on") == ended.stdout.count("2 steps.") == 1
+    checkpoint = tmp_path / "out/sft/checkpoints/checkpoint-2"
+    assert is_complete(checkpoint)
+    assert {p.name for p in checkpoint.glob("rng_state_*")} == {
+        "rng_state_0.pth",
+        "rng_state_1.pth",
+    }
+
+
+def test_check_looks_at_the_rows_and_trains_nothing(rows: Path, tmp_path: Path) -> None:
+    result = run("train", "sft", "tiny", str(tmp_path / "o"), "--data", str(rows), "--check")
+    assert "3 rows to train on, 0 refused" in result.stdout
+    assert not (tmp_path / "o/sft").exists()
+
+
+def test_mistakes_are_refused(rows: Path, tmp_path: Path) -> None:
+    for given, said in (
+        (["--set", "rl.beta"], "key=value"),
+        (["--set", "rl.bta=1"], "Did you mean 'beta'"),
+        (["--set", "rl.beta=[1"], "no YAML"),
+        ([], "--data"),
+    ):
+        with pytest.raises(UserError, match=re.escape(said)):
+            run("train", "sft", "tiny", str(tmp_path), *given)
+
+
+def test_ready_configurations_are_listed_shown_and_start_ones_own(tmp_path: Path) -> None:
+    assert "qwen2.5-vl-3b-lora-24gb" in run("train", "configs").stdout
+    shown = run("train", "configs", "tiny").stdout
+    (tmp_path / "mine.yaml").write_text(shown, "utf-8")
+    assert run("train", "configs", str(tmp_path / "mine.yaml")).stdout == shown
+    assert Path(run("train", "accelerate", "zero3").stdout.strip()).is_file()
+    with pytest.raises(UserError, match="Did you mean 'zero3'"):
+        run("train", "accelerate", "zero2")
+
+
+# --------------------------------------------------------------------------------------- ask
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    with serving(FaultServer(answer=lambda body: SAID.render())) as server:
+        yield server
+
+
+def test_an_endpoint_is_asked_and_its_chain_shown_by_parts(
+    endpoint: FaultServer, photo: Path
+) -> None:
+    asked = ("ask", str(photo), "Color?", "--choice", "blue", "--choice", "red", "--model", "m")
+    shown = run(*asked, "--base-url", endpoint.url).stdout
+    assert "lens blur 0.50" in shown
+    assert "1. red" in shown
+    found = json.loads(run(*asked, "--base-url", endpoint.url, "--json").stdout)
+    assert Chain.model_validate(found["chain"]) == SAID
+    assert found["answer"] == "1"
+
+
+def test_what_is_no_chain_is_shown_as_it_is_and_exits_3(
+    photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    with serving(FaultServer(answer=lambda body: "It is red.")) as server:
+        result = run("ask", str(photo), "Color?", "--model", "m", "--base-url", server.url)
+    assert result.exit_code == 3
+    assert "It is red." in result.output
+
+
+def test_pictures_and_models_that_do_not_open_are_refused(photo: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Cannot read"):
+        run("ask", str(tmp_path / "none.png"), "?", "--model", "m")
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(UserError, match="no known picture format"):
+        run("ask", str(tmp_path / "text.png"), "?", "--model", "m")
+    with pytest.raises(UserError, match="Cannot load the processor"):
+        run("ask", str(photo), "?", "--model", str(tmp_path))

@@ -1,0 +1,267 @@
+"""Rows, pictures and the pre-flight: what is trained on is what the data set says."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from builders.table import DATA, Dataset, Entry, Example, columns
+from degrade import images
+from degrade.errors import UserError
+from degrade.schema import Chain
+from degrade.shards import ParquetShard, picture_schema
+from tests.dataset_help import small_dataset
+from tests.trainer_help import cached_in, tiny
+from trainer import data, models, preflight
+from trainer.tiny import build
+
+Change = Callable[[Entry], Entry]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with cached_in(tmp_path_factory.mktemp("cache")):
+        yield
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_dataset(tmp_path_factory.mktemp("small") / "data", rows=16)
+
+
+@pytest.fixture(scope="module")
+def processor(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    rows = [e.row for e in Dataset(small).entries("train", pictures=False)]
+    texts = [f"{data.prompt(r.asked, 'chain')}\n{r.chain}" for r in rows]
+    folder = build(tmp_path_factory.mktemp("model") / "m", texts)
+    return models.load_processor(str(folder), tiny(small).model)
+
+
+def table(folder: Path, kind: data.Kind = "sft", **changes: Any) -> Any:
+    config = tiny(folder, **changes)
+    return data.selected(data.read(config.data, config.data.split), config, kind)
+
+
+def rewritten(folder: Path, small: Path, change: Change) -> Path:
+    """A copy of the SFT rows, the first changed."""
+    (folder / DATA).mkdir(parents=True)
+    entries = list(Dataset(small).entries("train", "sft"))
+    entries[0] = change(entries[0])
+    shard = ParquetShard(folder / DATA / "train_sft-00000.parquet", picture_schema(Example))
+    for entry in entries:
+        shard.add(columns(entry))
+    shard.commit()
+    return folder
+
+
+def row_with(**update: Any) -> Change:
+    return lambda entry: Entry(entry.row.model_copy(update=update), entry.image, entry.clean)
+
+
+# ------------------------------------------------------------------------------------- rows
+
+
+def test_stages_get_their_own_rows(small: Path) -> None:
+    known = {use: [e.row.id for e in Dataset(small).entries("train", use)] for use in ("sft", "rl")}
+    assert table(small, "sft")["id"][:] == known["sft"]
+    assert table(small, "rl")["id"][:] == known["rl"]
+    assert sorted(table(small, "sft", sft__use="")["id"]) == known["sft"] + known["rl"]
+    assert len(table(small, "rl", data__limit=3)) == 3
+    assert len(table(small, "rl", data__split="test_seen", rl__use="")) == 4
+
+
+def test_curriculum_goes_from_mild_to_strong(small: Path) -> None:
+    plain = table(small, "rl")["intensity_sum"][:]
+    ordered = table(small, "rl", rl__curriculum="intensity")["intensity_sum"][:]
+    assert ordered == sorted(plain)
+    assert ordered != plain
+
+
+def test_rows_say_what_the_data_set_says(small: Path) -> None:
+    config = tiny(small)
+    entries = list(Dataset(small).entries("train", "rl"))
+    rows = table(small, "rl").with_transform(data.converter(config, "rl"))
+    for entry, row in zip(entries, rows, strict=True):
+        (message,) = row["prompt"]
+        assert message["content"] == f"{entry.row.asked.prompt()}\n{Chain.instruction()}"
+        assert row["degradations"] == [t.model_dump() for t in entry.row.types]
+        assert row["depth_target"] == entry.row.depth_target
+        assert row["answer"] == entry.row.answer
+    learnt = table(small).with_transform(data.converter(config, "sft"))[0]
+    assert learnt["completion"] == [
+        {"role": "assistant", "content": entries_of(small)[0].row.chain}
+    ]
+    bare = tiny(small, data__target="answer")
+    alone = table(small).with_transform(data.converter(bare, "sft"))[0]
+    assert alone["completion"][0]["content"] == entries_of(small)[0].row.answer
+    assert alone["prompt"][0]["content"] == entries_of(small)[0].row.asked.prompt()
+
+
+def entries_of(folder: Path) -> list[Entry]:
+    return list(Dataset(folder).entries("train", "sft"))
+
+
+def test_pictures_made_on_the_fly_are_the_stored_ones_and_the_same_each_time(small: Path) -> None:
+    rows = [table(small, "rl").with_transform(converter(small, p)) for p in ("replayed", "stored")]
+    for made, again, stored in zip(rows[0], rows[0], rows[1], strict=True):
+        assert np.array_equal(made["image"], stored["image"])
+        assert np.array_equal(made["image"], again["image"])
+    clean = table(small, "rl").with_transform(converter(small, "stored", rl__consistency=1.0))
+    for row, stored, entry in zip(
+        clean, rows[1], Dataset(small).entries("train", "rl"), strict=True
+    ):
+        assert np.array_equal(row["view"], stored["image"])
+        assert np.array_equal(row["image"], images.decode(entry.clean, 10**6).pixels)
+        assert row["degradations"] == []
+
+
+def converter(folder: Path, which: str, **changes: Any) -> Any:
+    return data.converter(tiny(folder, data__picture=which, **changes), "rl")
+
+
+def test_lossy_pictures_made_on_the_fly_are_the_stored_ones(small: Path, tmp_path: Path) -> None:
+    def as_jpg(entry: Entry) -> Entry:
+        pixels = images.decode(entry.image, 10**6).pixels
+        row = entry.row.model_copy(update={"encoding": images.described("jpg")})
+        return Entry(row, images.encode(pixels, "jpg", None), entry.clean)
+
+    row = table(rewritten(tmp_path / "d", small, as_jpg))[0]
+    assert np.array_equal(data.picture(row, "replayed"), data.picture(row, "stored"))
+
+
+def test_missing_data_is_refused_with_what_there_is(small: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--data"):
+        data.read(tiny(Path()).data.model_copy(update={"path": ""}), "train")
+    with pytest.raises(UserError, match="train_sft"):
+        table(small, data__split="trian")
+    with pytest.raises(UserError, match=r"'rl', 'sft'"):
+        table(small, sft__use="stf")
+    with pytest.raises(UserError, match="no Parquet"):
+        table(tmp_path)
+
+
+# -------------------------------------------------------------------------------- pre-flight
+
+
+def check(
+    folder: Path, processor: Any, kind: data.Kind = "sft", context: int = 0, **changes: Any
+) -> Any:
+    config = tiny(folder, **changes)
+    return preflight.Preflight(config, kind, processor, context).check(
+        data.selected(data.read(config.data, "train"), config, kind), workers=2
+    )
+
+
+def test_good_rows_pass_and_are_measured(small: Path, processor: Any) -> None:
+    report = check(small, processor)
+    assert report.kept == [0, 1, 2, 3]
+    assert report.refused == []
+    report.stop("x")
+    found = report.summary()
+    # 96 x 72 pixels become 84 x 84, sides being multiples of 28: 3 x 3 tokens
+    assert found["picture_tokens"] == {"least": 9, "mean": 9.0, "p95": 9, "most": 9}
+    assert found["prompt_tokens"]["least"] > 9
+    assert found["completion_tokens"]["least"] > 20
+
+
+def broken_chain(entry: Entry) -> Entry:
+    return row_with(chain=entry.row.chain[:-5])(entry)
+
+
+def other_types(entry: Entry) -> Entry:
+    chain = Chain.parse(entry.row.chain)
+    assert isinstance(chain, Chain)
+    return row_with(chain=chain.model_copy(update={"types": ()}).render())(entry)
+
+
+def other_answer(entry: Entry) -> Entry:
+    return row_with(answer=str((int(entry.row.answer) + 1) % 4))(entry)
+
+
+def other_version(entry: Entry) -> Entry:
+    applied = tuple(a.model_copy(update={"version": 99}) for a in entry.row.applied)
+    return row_with(applied=applied)(entry)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (broken_chain, "chain"),
+        (row_with(chain=""), "chain"),
+        (row_with(chain=Chain.instruction()), "chain"),
+        (other_types, "types"),
+        (other_answer, "answer"),
+        (row_with(answer=""), "no_answer"),
+        (other_version, "record"),
+        (lambda e: Entry(e.row, e.image, e.clean[: len(e.clean) // 2]), "picture"),
+        (lambda e: Entry(e.row, e.image, b""), "picture"),
+        (row_with(question="What is <|image_pad|> here?"), "placeholders"),
+        (row_with(question="word " * 4000), "length"),
+    ],
+)
+def test_a_row_that_cannot_be_trained_on_is_refused_by_its_id(
+    small: Path, processor: Any, tmp_path: Path, change: Change, reason: str
+) -> None:
+    report = check(rewritten(tmp_path / "d", small, change), processor, context=4096)
+    assert [r.reason for r in report.refused] == [reason]
+    assert report.refused[0].id == entries_of(small)[0].row.id
+    assert report.kept == [1, 2, 3]
+    with pytest.raises(UserError, match=report.refused[0].id) as caught:
+        report.stop("refused.jsonl")
+    assert "data.refused to drop" in str(caught.value)
+
+
+def test_stored_pictures_are_opened_where_they_are_what_is_shown(
+    small: Path, processor: Any, tmp_path: Path
+) -> None:
+    folder = rewritten(tmp_path / "d", small, lambda e: Entry(e.row, e.image[:300], e.clean))
+    assert check(folder, processor, data__picture="replayed").refused == []
+    assert len(check(folder, processor, data__picture="stored").refused) == 1
+
+
+def test_rows_whose_chain_the_build_refused_are_counted_not_refused(
+    small: Path, processor: Any, tmp_path: Path
+) -> None:
+    folder = rewritten(tmp_path / "d", small, row_with(status="leak", chain=""))
+    report = check(folder, processor)
+    assert (report.without_chain, report.kept, report.refused) == (1, [1, 2, 3], [])
+    asked = check(folder, processor, kind="rl", rl__use="sft")
+    assert asked.kept == [0, 1, 2, 3]  # rewards need the answer and the record
+
+
+def test_no_prompt_is_cut(small: Path, processor: Any) -> None:
+    longest = check(small, processor, kind="rl").summary()["prompt_tokens"]["most"]
+    rl: dict[str, Any] = {"kind": "rl", "rl__max_new_tokens": 64}
+    assert check(small, processor, context=longest + 64, **rl).refused == []
+    assert check(small, processor, context=longest + 63, **rl).refused
+    assert check(small, processor, rl__max_prompt_tokens=longest, kind="rl").refused == []
+    assert check(small, processor, rl__max_prompt_tokens=longest - 1, kind="rl").refused
+    assert check(small, processor, sft__max_tokens=longest).refused
+
+
+def test_padding_is_on_the_left_and_anything_else_is_refused(
+    small: Path, processor: Any, tmp_path: Path
+) -> None:
+    processor.tokenizer.padding_side = "right"
+    try:
+        processor.save_pretrained(str(tmp_path / "right"))
+        with pytest.raises(UserError, match="pads on the right"):
+            preflight.Preflight(tiny(small), "rl", processor)
+    finally:
+        processor.tokenizer.padding_side = "left"
+    (tmp_path / "right" / "config.json").write_text('{"model_type": "qwen2_5_vl"}', "utf-8")
+    assert models.load_processor(str(tmp_path / "right")).tokenizer.padding_side == "left"
+
+
+def test_limits_of_pixels_hold_in_the_processor(small: Path, processor: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made = processor.image_processor(
+            images=[np.zeros((1000, 700, 3), np.uint8)], return_tensors="np"
+        )
+    assert made["image_grid_thw"][0].prod() * 14 * 14 <= 12544

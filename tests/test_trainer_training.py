@@ -1,0 +1,347 @@
+"""Training end to end with TRL's own trainers, on a CPU and offline."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from degrade.errors import StoppedError, UserError
+from tests.trainer_help import cached_in, short_dataset, tiny
+from trainer import answers, checkpoints, data, models, rl, sft, stage
+from trainer.callbacks import Log
+from trainer.config import Config
+
+SHORT: dict[str, Any] = {
+    "sft__use": "",
+    "rl__use": "",
+    "rl__max_new_tokens": 64,
+    "rl__start": "model",
+    "rl__steps": 2,
+    "watch__log_every": 1,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with cached_in(tmp_path_factory.mktemp("cache")), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return short_dataset(tmp_path_factory.mktemp("rows") / "data")
+
+
+@pytest.fixture(scope="module")
+def trained(rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose SFT of 50 steps is done."""
+    out = tmp_path_factory.mktemp("run") / "out"
+    sft.stage(fifty(rows), out).run()
+    return out
+
+
+def fifty(rows: Path) -> Config:
+    changes = {**SHORT, "rl__start": "sft", "sft__steps": 50, "watch__answer_every": 50}
+    return tiny(rows, **changes)
+
+
+def log(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = load_file(folder / "model.safetensors")
+    return found
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+# -------------------------------------------------------------------------------------- SFT
+
+
+def test_fifty_steps_of_sft_halve_the_loss(trained: Path) -> None:
+    losses = [entry["loss"] for entry in log(trained / "sft") if "loss" in entry]
+    assert len(losses) == 50
+    assert sum(losses[-3:]) < 0.5 * sum(losses[:3])
+
+
+def test_after_sft_the_model_answers_in_the_form_it_learnt(trained: Path, rows: Path) -> None:
+    config = fifty(rows)
+    folder = str(trained / "sft" / "model")
+    model = models.load_model(folder, config.model)
+    processor = models.load_processor(folder)
+    first = data.read(config.data, "validation")[0]
+    asked = [(data.prompt(data.question(first), "chain"), data.picture(first, "stored"))]
+    said = answers.generate(model, processor, asked * 3, 64, batch=2)
+    found = answers.scores(said, [first] * 3)
+    assert found["format"] == 1.0
+    assert found["cut"] == 0.0
+    (look,) = [entry for entry in log(trained / "sft") if "look/format" in entry]
+    assert look["look/format"] == 1.0
+
+
+def test_a_finished_stage_is_described_and_not_done_again(trained: Path, rows: Path) -> None:
+    summary = json.loads((trained / "sft" / "train.json").read_text())
+    assert summary["steps"] == 50
+    assert summary["counts"] == {"rows": 24}
+    assert summary["preflight"]["refused"] == {}
+    card = (trained / "sft" / "model" / "README.md").read_text()
+    assert "supervised fine-tuning" in card
+    assert "learning_rate: 0.006" in card
+    assert str(trained) not in card
+    before = (trained / "sft" / "model" / "model.safetensors").stat().st_mtime_ns
+    assert sft.stage(fifty(rows), trained).run()["already_finished"]
+    assert (trained / "sft" / "model" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_another_configuration_over_a_stage_is_refused(trained: Path, rows: Path) -> None:
+    other = tiny(rows, **{**SHORT, "sft__steps": 51})
+    with pytest.raises(UserError, match="they differ in: sft"):
+        sft.stage(other, trained).run()
+
+
+# --------------------------------------------------------------------------------------- RL
+
+
+def test_gated_reward_rises_and_format_does_not_fall(trained: Path, rows: Path) -> None:
+    changes = {
+        **SHORT,
+        "rl__start": "sft",
+        "sft__steps": 50,
+        "rl__steps": 9,
+        "rl__batch": 32,
+        "rl__group": 8,
+        "rl__learning_rate": 1e-3,
+        "rl__temperature": 0.7,
+    }
+    rl.stage(tiny(rows, **changes), trained).run()
+    steps = [entry for entry in log(trained / "rl") if "reward" in entry]
+    assert len(steps) == 9
+    first, last = steps[:3], steps[-3:]
+    for name in ("reward", "rewards/format_reward/mean"):
+        assert sum(e[name] for e in last) > sum(e[name] for e in first), name
+    for name in ("answer", "degradation", "length"):
+        assert f"rewards/{name}_reward/mean" in steps[0]
+    for name in ("completions/clipped_ratio", "depth/spearman", "types/f1", "kl"):
+        assert name in steps[0]
+    assert steps[0]["kl"] == 0.0
+    assert steps[-1]["kl"] > 0.0
+
+
+def test_rl_without_its_sft_says_what_to_do(rows: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="train sft"):
+        rl.stage(tiny(rows), tmp_path / "new").run()
+
+
+def test_degraded_views_of_clean_answers_add_a_consistency_term(
+    trained: Path, rows: Path, tmp_path: Path
+) -> None:
+    start = {"model__path": str(trained / "sft/model"), "rl__temperature": 0.7, "rl__batch": 16}
+    config = tiny(rows, **SHORT, **start, rl__consistency=0.5)
+    rl.stage(config, tmp_path / "out").run()
+    steps = [entry for entry in log(tmp_path / "out" / "rl") if "reward" in entry]
+    assert all(entry["consistency"] > 0.0 for entry in steps if entry["reward_std"] > 0.0)
+    assert any(entry["reward_std"] > 0.0 for entry in steps)
+
+
+# --------------------------------------------------------------------------- what is trained
+
+
+def test_frozen_parts_stay_and_small_updates_are_not_lost_to_bfloat16(
+    rows: Path, tmp_path: Path
+) -> None:
+    changes = {"model__freeze": ["vision", "projector"], "model__dtype": "bfloat16"}
+    config = tiny(rows, **SHORT, **changes, sft__steps=1, sft__learning_rate=1e-6)
+    sft.stage(config, tmp_path / "out").run()
+    before, after = weights(tmp_path / "out/sft/base"), weights(tmp_path / "out/sft/model")
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not torch.equal(before[name], after[name].float())}
+    assert {models.part_of(name) for name in changed} == {"language"}
+    language = [name for name in before if models.part_of(name) == "language"]
+    assert len(changed) == len(language)
+
+
+def test_adapters_leave_vision_alone_and_merge_into_the_weights(rows: Path, tmp_path: Path) -> None:
+    changes = {"model__freeze": ["vision", "projector"], "model__lora": {"rank": 4, "alpha": 8}}
+    config = tiny(rows, **SHORT, **changes, sft__steps=2)
+    sft.stage(config, tmp_path / "out").run()
+    folder = tmp_path / "out/sft"
+    names = list(load_file(folder / "adapter/adapter_model.safetensors"))
+    assert {models.part_of(name) for name in names} == {"language"}
+    before, merged = weights(tmp_path / "out/sft/base"), weights(folder / "model")
+    assert before.keys() == merged.keys()
+    changed = {name for name in before if not torch.equal(before[name], merged[name])}
+    adapted = {n.split("model.model.")[1].rsplit(".lora_", 1)[0] for n in names}
+    assert {n.removesuffix(".weight").split("model.")[-1] for n in changed} == {
+        n.split("language_model.")[-1] for n in adapted
+    }
+    trained = json.loads((folder / "train.json").read_text())["trainable"]
+    assert trained["vision"]["trained"] == trained["projector"]["trained"] == 0
+    assert trained["language"]["trained"] > 0
+
+
+# -------------------------------------------------------------------------------- going on
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tests.trainer_help import cached_in, tiny
+from trainer import checkpoints, sft
+
+mark = checkpoints.mark
+def killed(folder):
+    if folder.name == "checkpoint-4":  # its files are there, its marker is not
+        os.kill(os.getpid(), signal.SIGKILL)
+    mark(folder)
+checkpoints.mark = killed
+rows, out, cache = map(Path, sys.argv[1:])
+with cached_in(cache):
+    sft.stage(tiny(rows, sft__use="", sft__steps=6, watch__save_every=2), out).run()
+"""
+
+
+def test_a_killed_run_goes_on_and_ends_as_one_that_was_not(rows: Path, tmp_path: Path) -> None:
+    config = tiny(rows, sft__use="", sft__steps=6, watch__save_every=2)
+    out = tmp_path / "killed"
+    environment = {**os.environ, "PYTHONPATH": ".", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", KILLED, str(rows), str(out), str(tmp_path / "cache")]
+    ended = subprocess.run(command, env=environment, cwd=Path(__file__).parents[1], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert (out / "sft/checkpoints/checkpoint-4/model.safetensors").exists()
+    said: list[str] = []
+    sft.stage(config, out, say=said.append).run()
+    assert "Going on from checkpoint-2." in said
+    sft.stage(config, tmp_path / "whole").run()
+    assert same(weights(out / "sft/model"), weights(tmp_path / "whole/sft/model"))
+    steps = [[e["step"] for e in log(run / "sft")] for run in (out, tmp_path / "whole")]
+    assert steps[0] == steps[1]
+
+
+def test_rl_goes_on_where_it_was_with_the_first_model_as_reference(
+    trained: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = {"model__path": str(trained / "sft/model"), "rl__temperature": 0.7, "rl__batch": 16}
+    changes = {**SHORT, **start, "rl__steps": 3, "rl__learning_rate": 1e-3}
+    config = tiny(rows, **changes, watch__save_every=2)
+    report = Log.report
+
+    def interrupted(self: Log, state: Any) -> None:
+        report(self, state)
+        if state.global_step == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "report", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            rl.stage(config, tmp_path / "cut").run()
+    rl.stage(config, tmp_path / "cut").run()
+    rl.stage(config, tmp_path / "whole").run()
+    assert same(weights(tmp_path / "cut/rl/model"), weights(tmp_path / "whole/rl/model"))
+    ends = [[e for e in log(tmp_path / name / "rl") if "kl" in e][-1] for name in ("cut", "whole")]
+    assert ends[0]["kl"] == ends[1]["kl"] > 0.0
+
+
+def test_a_full_disk_leaves_the_last_complete_checkpoint(
+    rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny(rows, sft__use="", sft__steps=3, watch__save_every=1)
+    mark = checkpoints.mark
+
+    def full(folder: Path) -> None:
+        if checkpoints.step_of(folder) == 2:
+            raise OSError(28, "No space left on device")
+        mark(folder)
+
+    monkeypatch.setattr(checkpoints, "mark", full)
+    with pytest.raises(StoppedError, match=r"No space left.*checkpoint-1 is complete"):
+        sft.stage(config, tmp_path / "out").run()
+    folder = tmp_path / "out/sft/checkpoints"
+    assert [p.name for p in checkpoints.found(folder)] == ["checkpoint-1"]
+    monkeypatch.undo()
+    said: list[str] = []
+    assert sft.stage(config, tmp_path / "out", say=said.append).run()["steps"] == 3
+    assert "Going on from checkpoint-1." in said
+    assert [p.name for p in checkpoints.found(folder)] == ["checkpoint-2", "checkpoint-3"]
+
+
+def test_only_whole_checkpoints_count(tmp_path: Path) -> None:
+    for step in (1, 2, 3, 10):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "weights").write_bytes(b"x" * step)
+        checkpoints.mark(folder)
+    assert checkpoints.latest(tmp_path) == tmp_path / "checkpoint-10"
+    (tmp_path / "checkpoint-10/weights").write_bytes(b"x")  # cut off
+    (tmp_path / "checkpoint-3/complete.json").unlink()
+    assert checkpoints.latest(tmp_path) == tmp_path / "checkpoint-2"
+    assert [p.name for p in checkpoints.found(tmp_path)] == ["checkpoint-1", "checkpoint-2"]
+    checkpoints.rotate(tmp_path, 1)
+    assert [p.name for p in checkpoints.found(tmp_path)] == ["checkpoint-2"]
+
+
+# --------------------------------------------------------------------------------- refusals
+
+
+def test_refused_rows_stop_training_before_it_starts_and_can_be_dropped(
+    rows: Path, tmp_path: Path
+) -> None:
+    config = tiny(rows, sft__use="", sft__steps=1, sft__max_tokens=180)
+    with pytest.raises(UserError, match=r"drawn/\d+: \d+ tokens are more") as caught:
+        sft.stage(config, tmp_path / "out").run()
+    listed = [json.loads(x) for x in (tmp_path / "out/refused-sft.jsonl").read_text().splitlines()]
+    assert listed[0]["id"] in str(caught.value)
+    assert not (tmp_path / "out/sft").exists()
+    dropped = config.model_copy(update={"data": config.data.model_copy(update={"refused": "drop"})})
+    result = sft.stage(dropped, tmp_path / "out").run()
+    refused = result["preflight"]["refused"]
+    assert refused == {"length": len(listed)}
+    assert result["counts"]["rows"] == 24 - len(listed) > 0
+
+
+def test_unknown_arguments_of_trl_are_refused_by_name(rows: Path, tmp_path: Path) -> None:
+    config = tiny(rows, sft__extra={"max_grad_nrom": 1.0})
+    with pytest.raises(UserError, match="Did you mean 'max_grad_norm'"):
+        sft.stage(config, tmp_path / "out").run()
+
+
+def test_trackers_and_vllm_that_are_not_installed_are_named(rows: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="pip install swanlab"):
+        sft.stage(tiny(rows, watch__trackers=["swanlab"]), tmp_path / "out").run()
+    with pytest.raises(UserError, match=r"vllm==0\.31\.0"):
+        rl.require_vllm()
+
+
+def test_a_missing_extra_is_named(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trl", None)
+    with pytest.raises(UserError, match=r"pip install 'degrade\[train\]'"):
+        sft.stage(tiny(rows), rows)
+
+
+def test_a_model_that_could_not_be_written_is_written_by_the_same_command(
+    rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    config = tiny(rows, sft__use="", sft__steps=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "write_card", full)
+        with pytest.raises(StoppedError, match="No space left"):
+            sft.stage(config, tmp_path / "out").run()
+    assert not (tmp_path / "out/sft/train.json").exists()
+    assert sft.stage(config, tmp_path / "out").run()["steps"] == 2
+    saved = weights(tmp_path / "out/sft/checkpoints/checkpoint-2")
+    assert same(saved, weights(tmp_path / "out/sft/model"))

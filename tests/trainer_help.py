@@ -1,0 +1,60 @@
+"""A data set whose chains a tiny model can learn in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from builders.table import DATA, Dataset, Example, columns
+from degrade.schema import Chain
+from degrade.shards import ParquetShard, picture_schema
+from tests.dataset_help import small_dataset
+from trainer.config import Config, load
+
+
+def short_dataset(folder: Path, rows: int = 24) -> Path:
+    """As ``small_dataset``, each chain a few words long."""
+    small_dataset(folder, rows=rows)
+    for path in sorted((folder / DATA).glob("*.parquet")):
+        split, _, use = path.name.partition("-")[0].partition("_")
+        if split == "test":
+            continue
+        entries = list(Dataset(folder).entries(split, use))
+        shard = ParquetShard(path, picture_schema(Example))
+        for entry in entries:
+            row = entry.row
+            chain = Chain(
+                types=row.types,
+                influence="It hides edges.",
+                reasoning=f"The door looks {row.answer_text}.",
+                conclusion=f"So {row.answer_text}.",
+                answer=row.answer,
+            )
+            changed = {"chain": chain.render(), "depth_target": 5, "reasoning": chain.reasoning}
+            made = row.model_copy(update=changed)
+            shard.add(columns(type(entry)(made, entry.image, entry.clean)))
+        shard.commit()
+    return folder
+
+
+def tiny(data: Path, **changes: Any) -> Config:
+    """The ``tiny`` preset on a data set; ``rl__steps=2`` stands for ``rl.steps: 2``."""
+    dotted = {key.replace("__", "."): value for key, value in changes.items()}
+    return load("tiny", {"data.path": str(data), "watch.save_every": 1000, **dotted})
+
+
+@contextmanager
+def cached_in(folder: Path) -> Iterator[None]:
+    """Let `datasets` keep what it converts there; say nothing meanwhile."""
+    import datasets
+
+    before = datasets.config.HF_DATASETS_CACHE
+    datasets.config.HF_DATASETS_CACHE = folder
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        datasets.config.HF_DATASETS_CACHE = before
+        datasets.enable_progress_bars()

@@ -1,0 +1,275 @@
+"""``degrade-cli train`` and ``degrade-cli ask``. Heavy imports stand inside the commands."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.table import Table
+
+from degrade.console import AsJson, Quiet, err, out, print_json, progress_bar, say
+from degrade.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from trainer.ask import Reply
+
+EXIT_NO_CHAIN = 3
+
+train = typer.Typer(
+    help="Fine-tune a vision-language model on chains, then reinforce it with rewards.",
+    no_args_is_help=True,
+)
+
+ConfigName = Annotated[
+    str, typer.Argument(metavar="CONFIG", help="Preset (see `train configs`) or .yaml file.")
+]
+Out = Annotated[
+    Path, typer.Argument(metavar="OUT", help="Folder of the run; both stages share it.")
+]
+DataPath = Annotated[
+    str | None, typer.Option("--data", help="Folder that `build` wrote, or a name on the Hub.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="key.key=value in place of the file's, YAML; may be repeated."),
+]
+Check = Annotated[bool, typer.Option("--check", help="Look at every row and stop before training.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start this stage anew.")]
+
+
+@train.command("sft")
+def train_sft(
+    config: ConfigName,
+    dest: Out,
+    data: DataPath = None,
+    changes: Set = None,
+    check: Check = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Supervised fine-tuning on the chains of a data set.
+
+    The same command goes on with an unfinished run and does nothing to a finished one.
+
+    Examples:
+        degrade-cli train sft tiny out --data data
+
+        degrade-cli train sft qwen2.5-vl-3b out --data user/name --set sft.epochs=2
+    """
+    _train("sft", config, dest, data, changes, check, overwrite, as_json, quiet)
+
+
+@train.command("rl")
+def train_rl(
+    config: ConfigName,
+    dest: Out,
+    data: DataPath = None,
+    changes: Set = None,
+    check: Check = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Reinforcement learning (GRPO) from the model that `train sft` made in OUT.
+
+    Examples:
+        degrade-cli train rl tiny out --data data
+
+        degrade-cli train rl tiny out --data data --set rl.start=model --set rl.beta=0
+    """
+    _train("rl", config, dest, data, changes, check, overwrite, as_json, quiet)
+
+
+def _train(
+    kind: Literal["sft", "rl"],
+    name: str,
+    dest: Path,
+    data: str | None,
+    changes: list[str] | None,
+    check: bool,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    from trainer import config as configs
+
+    given = _changes(changes or [])
+    if data:
+        given["data.path"] = data
+    chosen = configs.load(name, given)
+    from trainer import hf, rl, sft
+
+    silent = quiet or as_json or not hf.main_process()
+    made = (sft if kind == "sft" else rl).stage(
+        chosen,
+        dest,
+        say=_ignore if silent else say,
+        bars=lambda what: progress_bar(what, silent),
+    )
+    result = made.run(overwrite, check)
+    if as_json and hf.main_process():
+        print_json(result)
+    elif not silent and not check:
+        _trained(made.folder, result)
+
+
+def _ignore(text: str) -> None:
+    """Said to nobody."""
+
+
+def _trained(folder: Path, result: dict[str, Any]) -> None:
+    if result["already_finished"]:
+        say(f"{folder} is finished already. Nothing to do.")
+        return
+    table = Table("figure", "last value", box=None)
+    for name, value in sorted(result["last"].items()):
+        if name.startswith(("loss", "reward", "look/", "depth/", "types/", "completions/clipped")):
+            table.add_row(name, f"{value:.4g}")
+    out.print(table)
+    say(f"{result['steps']} steps. The model is in {folder / 'model'}")
+
+
+def _changes(given: list[str]) -> dict[str, Any]:
+    """``key=value`` -> the value as YAML reads it."""
+    import yaml
+
+    found = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise UserError(f"--set takes key=value, such as rl.beta=0; got {text!r}.")
+        try:
+            found[key] = yaml.safe_load(value) if value else ""
+        except yaml.YAMLError:
+            raise UserError(f"--set {key}: {value!r} is no YAML value.") from None
+    return found
+
+
+@train.command("configs")
+def list_configs(
+    name: Annotated[
+        str | None, typer.Argument(help="One, in full: to start your own from.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the ready configurations, or show one."""
+    import yaml
+
+    from trainer import config as configs
+
+    chosen = [configs.load(n) for n in ([name] if name else configs.preset_names())]
+    dumped = [c.model_dump(mode="json", exclude_none=True) for c in chosen]
+    if as_json:
+        print_json(dumped)
+    elif name:
+        typer.echo(yaml.safe_dump(dumped[0], sort_keys=False, width=96), nl=False)
+    else:
+        table = Table("configuration", "what it is", "model", box=None)
+        for c in chosen:
+            table.add_row(c.name, c.summary, c.model.path)
+        out.print(table)
+
+
+@train.command("accelerate")
+def accelerate_file(
+    name: Annotated[str, typer.Argument(help="ddp, fsdp or zero3.")],
+) -> None:
+    """Print where a configuration file for `accelerate launch` is.
+
+    Examples:
+        accelerate launch --config_file "$(degrade-cli train accelerate zero3)" -m degrade.cli
+        train sft qwen2.5-vl-3b out --data data
+    """
+    from importlib import resources
+
+    folder = resources.files("trainer") / "configs" / "accelerate"
+    names = [p.name.removesuffix(".yaml") for p in folder.iterdir()]
+    if name not in names:
+        raise unknown("configuration for accelerate", name, names)
+    typer.echo(str(folder / f"{name}.yaml"))
+
+
+# ---------------------------------------------------------------------------------------- ask
+
+
+def ask(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask about it.")],
+    model: Annotated[
+        str, typer.Option(help="Folder of a trained model, name on the Hub, or at the endpoint.")
+    ],
+    choice: Annotated[
+        list[str] | None, typer.Option(help="An option to choose from; may be repeated.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(help="Ask this endpoint, up to /v1, in place of a local model.")
+    ] = None,
+    endpoint: Annotated[
+        bool, typer.Option("--endpoint", help="Ask OpenAI, or OPENAI_BASE_URL.")
+    ] = False,
+    key_env: Annotated[
+        str, typer.Option(help="Environment variable with the API key.")
+    ] = "OPENAI_API_KEY",
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longer answers are cut off.")] = 1024,
+    journal: Annotated[
+        Path | None, typer.Option(help="File of an endpoint's answers. [default: none is kept]")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question about a picture, the chain shown by parts; exit 3 where it is no chain.
+
+    Examples:
+        degrade-cli ask photo.jpg "Fake?" --choice bears --choice knife --model out/rl/model
+
+        degrade-cli ask photo.jpg "Where is this?" --model gpt-4o-mini --endpoint
+    """
+    from degrade.schema import Question
+    from trainer import ask as asking
+
+    form: Literal["index", "text"] = "index" if choice else "text"
+    asked = Question(question=question, choices=tuple(choice or ()), answer_as=form)
+    pixels = asking.picture(image)
+    if base_url or endpoint:
+        with tempfile.TemporaryDirectory() as folder:
+            file = journal or Path(folder) / "ask.sqlite"
+            reply = asking.ask_endpoint(model, pixels, asked, max_tokens, base_url, key_env, file)
+    else:
+        reply = asking.ask_local(model, pixels, asked, max_tokens)
+    _show(reply, asked.choices, as_json)
+    if reply.chain is None:
+        raise typer.Exit(EXIT_NO_CHAIN)
+
+
+def _show(reply: Reply, choices: tuple[str, ...], as_json: bool) -> None:
+    chain = reply.chain
+    if as_json:
+        print_json(
+            {
+                "answer": chain.answer if chain else None,
+                "chain": chain.model_dump(mode="json") if chain else None,
+                "problem": reply.problem or None,
+                "text": reply.text,
+                "tokens": reply.tokens,
+            }
+        )
+        return
+    if chain is None:
+        say(reply.text)
+        err.print(f"This is no chain: {reply.problem}.")
+        return
+    seen = [f"{t.label} {t.intensity:.2f}" for t in chain.types]
+    named = chain.answer
+    if choices and named.isascii() and named.isdigit() and int(named) < len(choices):
+        named = f"{named}. {choices[int(named)]}"
+    for title, text in (
+        ("Degradations", ", ".join(seen) or "none"),
+        ("Influence", chain.influence),
+        ("Reasoning", chain.reasoning),
+        ("Conclusion", chain.conclusion),
+        ("Answer", named),
+    ):
+        say(title, "bold")
+        say(f"  {text}")

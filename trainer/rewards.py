@@ -1,0 +1,329 @@
+"""What an answer is worth. No torch; plain functions that pickle.
+
+Every reward has the signature of TRL: ``reward(completions, **columns) -> list[float]``, one number
+for each completion. ``completions`` are texts or conversations, ``columns`` those of the rows.
+The four rewards of ours lie in [0, 1], and the three of the task are 0 where the format is wrong:
+ungated, a model learns to scatter tags in broken text, and format falls while the sum rises.
+The ``r1_*`` are the published ones, unbounded and ungated, for comparison.
+
+    chain = Chain(types=({"label": "lens blur", "intensity": 0.5},), influence="...", ...)
+    degradation_reward([chain.render()], degradations=[[{"label": "lens blur", "intensity": 0.7}]])
+    # [0.8]
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from degrade.schema import PARTS, Chain, Malformed, Question, tokens
+
+Message = Mapping[str, Any]
+Completion = str | Sequence[Message]
+Reward = Callable[..., list[float]]
+
+_TAG = re.compile(r"</?\w+>")
+_FRESH = 3  # as distinct-3: three words in a row seldom recur in prose
+_INSTRUCTION = Chain.instruction()
+_QUOTES = " '\"()"
+
+
+def text_of(completion: Completion) -> str:
+    """The text of a completion or prompt, pictures left out."""
+    if isinstance(completion, str):
+        return completion
+    found = []
+    for message in completion:
+        content = message["content"]
+        parts = [{"text": content}] if isinstance(content, str) else content
+        found += [part.get("text") or "" for part in parts]
+    return "\n".join(found)
+
+
+def fresh_tokens(text: str, known: str = "") -> int:
+    """Length in tokens, without those that end three tokens in a row which were there before.
+
+    "Before" is earlier in the text, or anywhere in ``known``. Prose loses next to nothing; a
+    phrase said over and over, or copied from the prompt, counts once or not at all.
+    """
+    seen = set(_trigrams(tokens(_TAG.sub(" ", known))))  # a block cannot hold tags
+    count = 0
+    found = tokens(text)
+    for gram in _trigrams(found):
+        count += gram not in seen
+        seen.add(gram)
+    # The first two tokens end no trigram; they count with the first that does.
+    return count + min(len(found), _FRESH - 1) if count or len(found) < _FRESH else 0
+
+
+def _trigrams(found: Sequence[str]) -> list[tuple[str, ...]]:
+    return [tuple(found[i : i + _FRESH]) for i in range(len(found) - _FRESH + 1)]
+
+
+def well_formed(text: str) -> Chain | None:
+    """The chain that a text is, if it is nothing else and says something in every block.
+
+    TYPE may be empty: the picture is clean. A block that repeats what the instruction asks for
+    says nothing.
+    """
+    chain = Chain.parse(text)
+    if isinstance(chain, Malformed):
+        return None
+    said = (chain.influence, chain.reasoning, chain.conclusion, chain.answer)
+    return chain if all(part and f">{part}<" not in _INSTRUCTION for part in said) else None
+
+
+# ---------------------------------------------------------------------------------------- ours
+
+
+def format_reward(completions: Sequence[Completion], **columns: Any) -> list[float]:
+    """1 for a chain: five blocks in order, once each, nothing else, none but TYPE empty; else 0.
+
+    Robust-R1 searches the blocks anywhere in the text (FORMAT of its code); a full match leaves
+    nothing to add around them. Example: a chain 1, the same cut off in its answer 0.
+    """
+    return [float(well_formed(text_of(c)) is not None) for c in completions]
+
+
+def answer_reward(
+    completions: Sequence[Completion],
+    answer: Sequence[str],
+    choices: Sequence[Sequence[str] | None] | None = None,
+    answer_as: Sequence[str | None] | None = None,
+    **columns: Any,
+) -> list[float]:
+    """1 where the ANSWER of a well-formed chain is the row's; else 0.
+
+    Case, white space and a final period are no difference. Where there are choices the label
+    (``2``, ``C``), the option's text and both together (``2. red``) are the same answer.
+    Robust-R1 asks for equal strings and pays for a missing answer beside a missing solution.
+    Example: ``red.`` for ``Red`` 1, ``2. red`` for ``2`` where option 2 is red 1, ``1. red`` 0.
+    """
+    options = choices or [None] * len(completions)
+    forms = answer_as or [None] * len(completions)
+    rewards = []
+    for completion, truth, several, form in zip(completions, answer, options, forms, strict=True):
+        chain = well_formed(text_of(completion))
+        right = chain is not None and same_answer(chain.answer, truth, several or (), form or "")
+        rewards.append(float(right))
+    return rewards
+
+
+def same_answer(given: str, truth: str, choices: Sequence[str] = (), form: str = "") -> bool:
+    """Whether an answer is the true one; the ways to say it are those of :func:`answer_reward`."""
+    if not choices:
+        return bool(_plain(given)) and _plain(given) == _plain(truth)
+    # `form` is a column: AnswerForm or empty.
+    asked = Question(choices=tuple(choices), answer=truth, answer_as=form)  # type: ignore[arg-type]
+    index = asked.answer_index
+    return index is not None and _chosen(given, choices, form) == index
+
+
+def _chosen(given: str, choices: Sequence[str], form: str) -> int | None:
+    """The option that an answer names, None where it names none or two."""
+    plain, options = _plain(given), [_plain(c) for c in choices]
+    labels = [chr(97 + i) if form == "letter" else str(i) for i in range(len(options))]
+    # Texts first where answers are texts: an option that reads "2" is no index then.
+    ways = [options, labels] if form in ("", "text") else [labels, options]
+    for names in ways:
+        if plain in names:
+            return names.index(plain) if names.count(plain) == 1 else None
+    both = [f"{label}. {option}" for label, option in zip(labels, options, strict=True)]
+    return both.index(plain) if plain in both else None
+
+
+def _plain(text: str) -> str:
+    bare = " ".join(text.casefold().split()).strip(_QUOTES)
+    return bare.removesuffix(".").strip(_QUOTES)
+
+
+def degradation_reward(
+    completions: Sequence[Completion],
+    degradations: Sequence[Iterable[Mapping[str, Any]]],
+    **columns: Any,
+) -> list[float]:
+    """r_deg = sum over matches of (1 - abs(s' - s)) / (matches + missed + invented), in [0, 1].
+
+    Intensity-weighted Jaccard index of the TYPE block with the record: a missed type costs what an
+    invented one does; a type said twice is invented the second time, unless it was applied twice.
+    For a clean picture an empty TYPE is worth 1 and any type 0. Robust-R1, eq. 6, is unbounded,
+    and gives a clean picture nothing.
+
+    Args:
+        completions: Of the model.
+        degradations: Per row what was applied, ``{"label": "lens blur", "intensity": 0.5}`` each.
+        columns: Not used.
+
+    Example: lens blur(0.5) for lens blur(0.7) 0.8; with graffiti(0.1) invented beside it 0.4.
+    """
+    rewards = []
+    for completion, truth in zip(completions, degradations, strict=True):
+        chain = well_formed(text_of(completion))
+        said = [(t.label, t.intensity) for t in chain.types] if chain else []
+        known = [(d["label"], float(d["intensity"])) for d in truth]
+        rewards.append(agreement(said, known) if chain else 0.0)
+    return rewards
+
+
+def agreement(said: Iterable[tuple[str, float]], truth: Iterable[tuple[str, float]]) -> float:
+    """The formula of :func:`degradation_reward` on (label, intensity) pairs."""
+    first, second = _occurrences(said), _occurrences(truth)
+    union = first.keys() | second.keys()
+    if not union:
+        return 1.0
+    matches = first.keys() & second.keys()
+    # fsum: the value must not depend on the order in which a set is walked.
+    return math.fsum(1.0 - abs(first[k] - second[k]) for k in matches) / len(union)
+
+
+def _occurrences(pairs: Iterable[tuple[str, float]]) -> dict[tuple[str, int], float]:
+    """(label, how many of it came before) -> intensity."""
+    counts, found = Counter[str](), {}
+    for label, intensity in pairs:
+        found[label, counts[label]] = intensity
+        counts[label] += 1
+    return found
+
+
+def length_reward(
+    completions: Sequence[Completion],
+    depth_target: Sequence[int],
+    prompts: Sequence[Completion] | None = None,
+    **columns: Any,
+) -> list[float]:
+    """r_len = max(0, 1 - abs(n - target) / target), in [0, 1].
+
+    n is the length of REASONING in tokens of :func:`fresh_tokens`: repeating oneself, the
+    INFLUENCE block or the prompt does not lengthen it. Robust-R1, eq. 7, counts the whole response
+    and is unbounded below.
+
+    Args:
+        completions: Of the model.
+        depth_target: Tokens of reasoning that each row's damage calls for.
+        prompts: What was asked.
+        columns: Not used.
+
+    Example: 60 tokens for a target of 80 0.75; 160 and more 0.
+    """
+    asked = prompts or [""] * len(completions)
+    rewards = []
+    for completion, target, prompt in zip(completions, depth_target, asked, strict=True):
+        chain = well_formed(text_of(completion))
+        if chain is None or target < 1:
+            rewards.append(0.0)
+            continue
+        known = f"{text_of(prompt)}\n{chain.influence}"
+        rewards.append(max(0.0, 1.0 - abs(fresh_tokens(chain.reasoning, known) - target) / target))
+    return rewards
+
+
+# ----------------------------------------------------------------------------- as published
+
+_R1_ITEM = re.compile(r"(\w+(?:\s+\w+)*)\(([\d.]+)\)")
+_R1_FORMAT = re.compile(r"\s*".join(f"<{part}>.*?<{part}_END>" for part in PARTS), re.DOTALL)
+_R1_BONUS = 0.5
+
+
+def _block(text: str, part: str) -> str | None:
+    found = re.search(rf"<{part}>(.*?)<{part}_END>", text, re.DOTALL)
+    return found[1].strip() if found else None
+
+
+def _r1_types(text: str) -> list[tuple[str, float | None]]:
+    """Label and intensity; None where digits and points are no number (the code raises there)."""
+    items = _R1_ITEM.findall(_block(text, "TYPE") or "")
+    return [
+        (label, float(s) if re.fullmatch(r"\d+\.?\d*|\.\d+", s) else None) for label, s in items
+    ]
+
+
+def r1_format_reward(completions: Sequence[Completion], **columns: Any) -> list[float]:
+    """1 where the five blocks stand anywhere in the text in order, else 0 (code of Robust-R1)."""
+    return [float(_R1_FORMAT.search(text_of(c)) is not None) for c in completions]
+
+
+def r1_accuracy_reward(
+    completions: Sequence[Completion], chain: Sequence[str], **columns: Any
+) -> list[float]:
+    """1 where ANSWER equals the solution's letter by letter, also where both lack it, else 0.
+
+    Code of Robust-R1. ``chain`` is the row's rendered chain, its solution.
+    """
+    pairs = zip(completions, chain, strict=True)
+    return [float(_block(text_of(c), "ANSWER") == _block(s, "ANSWER")) for c, s in pairs]
+
+
+def r1_type_reward(
+    completions: Sequence[Completion], chain: Sequence[str], **columns: Any
+) -> list[float]:
+    """Code of Robust-R1: said and true 1.5 - abs(s' - s), said and untrue -1, missed -1.
+
+    Unbounded: types are taken one by one as said, so a true type repeated k times earns k times.
+    An intensity such as 1.2.3, at which the published code fails, counts as said and untrue.
+
+    Example: lens blur(0.5) for lens blur(0.7) 1.3, said twice 2.6; nothing for one type -1.
+    """
+    return [
+        _r1_sum(_r1_types(text_of(completion)), _r1_types(solution), 1.0 + _R1_BONUS)
+        - sum(
+            label not in {said for said, _ in _r1_types(text_of(completion))}
+            for label, _ in _r1_types(solution)
+        )
+        for completion, solution in zip(completions, chain, strict=True)
+    ]
+
+
+def r1_deg_reward(
+    completions: Sequence[Completion], chain: Sequence[str], **columns: Any
+) -> list[float]:
+    """Eq. 6 of Robust-R1 as its figure 2 scores it: said and true 1 - abs(s' - s), untrue -1.
+
+    (Over all pairs, as the sums are printed, a perfect answer of three types would be worth -3.)
+    Example, the figure's: 0.76, -1, 0.48 and 0.99 for four types sum to 1.23.
+    """
+    return [
+        _r1_sum(_r1_types(text_of(completion)), _r1_types(solution), 1.0)
+        for completion, solution in zip(completions, chain, strict=True)
+    ]
+
+
+def _r1_sum(
+    said: Iterable[tuple[str, float | None]], truth: Iterable[tuple[str, float | None]], top: float
+) -> float:
+    known = {label: s for label, s in truth if s is not None}
+    return sum(
+        top - abs(s - known[label]) if s is not None and label in known else -1.0
+        for label, s in said
+    )
+
+
+def r1_length_reward(
+    completions: Sequence[Completion], chain: Sequence[str], **columns: Any
+) -> list[float]:
+    """r_len of Robust-R1: 1 - abs(n - m) / m, the whole response against the whole solution.
+
+    Unbounded below: three times the length is worth -1. (The code counts the model's tokens and
+    adds seven to m by wrapping the solution in tags once more; here both are words and marks.)
+    """
+    rewards = []
+    for completion, solution in zip(completions, chain, strict=True):
+        n, m = len(tokens(text_of(completion))), max(1, len(tokens(solution)))
+        rewards.append(1.0 - abs(n - m) / m)
+    return rewards
+
+
+REWARDS: dict[str, Reward] = {
+    "format": format_reward,
+    "answer": answer_reward,
+    "degradation": degradation_reward,
+    "length": length_reward,
+    "r1_format": r1_format_reward,
+    "r1_accuracy": r1_accuracy_reward,
+    "r1_type": r1_type_reward,
+    "r1_deg": r1_deg_reward,
+    "r1_length": r1_length_reward,
+}
+"""Names in configurations -> rewards."""
