@@ -45,7 +45,13 @@ def lengths_line(summary: dict[str, Any]) -> str:
         f"{name.replace('_', ' ')} {summary[name]['least']:.0f} to {summary[name]['most']:.0f}"
         for name in ("picture_tokens", "prompt_tokens", "completion_tokens")
     ]
-    return (
+    told = (
         f"{summary['rows']} rows to train on, {refused} refused, "
         f"{summary['without_chain']} without a chain; {', '.join(spans)}"
     )
+    if summary["too_long"]:
+        told += (
+            f"\n{summary['too_long']} of them have a chain longer than rl.max_new_tokens: answers "
+            "as deep as that are cut off, and earn nothing"
+        )
+    return told
