@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from degrade.errors import StoppedError, UserError
+from degrade.schema import Chain
 from tests.trainer_help import cached_in, short_dataset, tiny
 from trainer import answers, checkpoints, data, models, rl, sft, stage
 from trainer.callbacks import Log
@@ -150,11 +151,24 @@ def test_degraded_views_of_clean_answers_add_a_consistency_term(
     trained: Path, rows: Path, tmp_path: Path
 ) -> None:
     start = {"model__path": str(trained / "sft/model"), "rl__temperature": 0.7, "rl__batch": 16}
+    start |= {"rl__rewards": {"format": 1, "answer": 1, "degradation": 0}}
     config = tiny(rows, **SHORT, **start, rl__consistency=0.5)
     rl.stage(config, tmp_path / "out").run()
     steps = [entry for entry in log(tmp_path / "out" / "rl") if "reward" in entry]
     assert all(entry["consistency"] > 0.0 for entry in steps if entry["reward_std"] > 0.0)
     assert any(entry["reward_std"] > 0.0 for entry in steps)
+
+
+def test_consistency_is_asked_of_what_is_said_about_the_scene_alone(trained: Path) -> None:
+    processor = models.load_processor(str(trained / "sft/model"))
+    chain = Chain(
+        types=(), influence="It hides.", reasoning="A door.", conclusion="So red.", answer="1"
+    ).render()
+    ids = processor.tokenizer(chain)["input_ids"]
+    about = rl.about_the_scene(ids, processor)
+    said = processor.tokenizer.decode([i for i, kept in zip(ids, about, strict=True) if kept])
+    assert said == chain.partition("<REASONING>")[2]
+    assert not any(rl.about_the_scene(ids[:5], processor))
 
 
 # --------------------------------------------------------------------------- what is trained

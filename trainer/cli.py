@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from degrade.console import AsJson, Quiet, err, out, print_json, progress_bar, say
 from degrade.errors import UserError, unknown
@@ -108,10 +109,13 @@ def _train(
         dest,
         say=_ignore if silent else say,
         bars=lambda what: progress_bar(what, silent),
+        note=_ignore if silent else _note,
     )
     result = made.run(overwrite, check)
     if as_json and hf.main_process():
         print_json(result)
+    elif not silent and result.get("already_finished"):
+        say(f"{made.folder} is finished already. Nothing to do.")
     elif not silent and not check:
         _trained(made.folder, result)
 
@@ -120,14 +124,17 @@ def _ignore(text: str) -> None:
     """Said to nobody."""
 
 
+def _note(text: str) -> None:
+    """Said beside the bar, which is on the same console."""
+    err.print(Text(text))
+
+
 def _trained(folder: Path, result: dict[str, Any]) -> None:
-    if result["already_finished"]:
-        say(f"{folder} is finished already. Nothing to do.")
-        return
+    from trainer import reports
+
     table = Table("figure", "last value", box=None)
-    for name, value in sorted(result["last"].items()):
-        if name.startswith(("loss", "reward", "look/", "depth/", "types/", "completions/clipped")):
-            table.add_row(name, f"{value:.4g}")
+    for name, value in sorted(reports.shown(result["last"]).items()):
+        table.add_row(name, f"{value:.4g}")
     out.print(table)
     say(f"{result['steps']} steps. The model is in {folder / 'model'}")
 
@@ -199,7 +206,8 @@ def ask(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask about it.")],
     model: Annotated[
-        str, typer.Option(help="Folder of a trained model, name on the Hub, or at the endpoint.")
+        str,
+        typer.Option(help="Folder of a run or a model, name on the Hub, or at the endpoint."),
     ],
     choice: Annotated[
         list[str] | None, typer.Option(help="An option to choose from; may be repeated.")
@@ -222,7 +230,7 @@ def ask(
     """Answer a question about a picture, the chain shown by parts; exit 3 where it is no chain.
 
     Examples:
-        degrade-cli ask photo.jpg "Fake?" --choice bears --choice knife --model out/rl/model
+        degrade-cli ask photo.jpg "Fake?" --choice bears --choice knife --model out
 
         degrade-cli ask photo.jpg "Where is this?" --model gpt-4o-mini --endpoint
     """

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+_SHOWN = re.compile(
+    r"(loss|reward|kl|consistency|look/\w+)|rewards/(\w+)_reward/mean|rewards/(reasoning_tokens)/mean"
+    r"|completions/(clipped)_ratio|(depth)/spearman|(types/\w+)"
+)
+"""What people are shown of TRL's figures, and as what."""
 
 
 def versions() -> dict[str, str]:
@@ -30,6 +38,20 @@ def last_figures(path: Path) -> dict[str, float]:
         for text in path.read_text("utf-8").splitlines():
             last |= {k: v for k, v in json.loads(text).items() if isinstance(v, int | float)}
     return last
+
+
+def shown(figures: Mapping[str, Any]) -> dict[str, float]:
+    """The figures that people are shown, by short names."""
+    found = {}
+    for name, value in figures.items():
+        if match := _SHOWN.fullmatch(name):
+            found[next(filter(None, match.groups()))] = float(value)
+    return found
+
+
+def figures_line(figures: Mapping[str, Any]) -> str:
+    """The same in a line; empty where there are none."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in shown(figures).items())
 
 
 def parameters_line(trained: dict[str, dict[str, int]]) -> str:
