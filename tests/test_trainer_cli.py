@@ -12,13 +12,17 @@ from pathlib import Path
 
 import pytest
 import typer
+from huggingface_hub import constants
+from huggingface_hub.utils import close_session
 from typer.testing import CliRunner, Result
 
 from annotate.testing.faultserver import FaultServer, serving
+from builders import hub as publishing
 from degrade import images
 from degrade.errors import UserError
 from degrade.schema import Chain, Degradation
-from tests.dataset_help import WORDS, picture
+from tests.dataset_help import WORDS, picture, small_dataset
+from tests.hubserver import TOKEN, hub
 from tests.trainer_help import cached_in, short_dataset
 from trainer.checkpoints import is_complete
 from trainer.cli import ask, train
@@ -115,6 +119,29 @@ def test_check_looks_at_the_rows_and_trains_nothing(rows: Path, tmp_path: Path) 
     assert list(tmp_path.glob("o/*")) == []
 
 
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+def test_a_data_set_on_the_hub_is_read_as_its_folder_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small_dataset(tmp_path / "small", rows=8)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with hub() as server:
+        publishing.push(folder, "me/small", endpoint=server.url)
+        close_session()
+        (tmp_path / "main.py").write_text("from tests.test_trainer_cli import app; app()", "utf-8")
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        environment |= {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home")}
+        environment |= {"HF_HUB_DISABLE_XET": "1", "HF_TOKEN": TOKEN, "HF_HUB_OFFLINE": "0"}
+        asked = ["train", "rl", "tiny", str(tmp_path / "out"), "--set", "rl.start=model", "--check"]
+        command = [sys.executable, str(tmp_path / "main.py"), *asked, "--data", "me/small"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "6 rows to train on, 0 refused" in done.stdout
+    assert run(*asked, "--data", str(folder)).stdout == done.stdout
+
+
 def test_mistakes_are_refused(rows: Path, tmp_path: Path) -> None:
     for given, said in (
         (["--set", "rl.beta"], "key=value"),
@@ -153,6 +180,9 @@ def test_an_endpoint_is_asked_and_its_chain_shown_by_parts(
     shown = run(*asked, "--base-url", endpoint.url).stdout
     assert "lens blur 0.50" in shown
     assert "1. red" in shown
+    lettered = run(*asked, "--answers", "letter", "--base-url", endpoint.url).stdout
+    assert lettered.endswith("Answer\n  1\n")  # no letter
+    assert "B. red" in str(endpoint.bodies[-1])
     found = json.loads(run(*asked, "--base-url", endpoint.url, "--json").stdout)
     assert Chain.model_validate(found["chain"]) == SAID
     assert found["answer"] == "1"

@@ -82,6 +82,19 @@ def test_curriculum_goes_from_mild_to_strong(small: Path) -> None:
     assert ordered != plain
 
 
+def test_rows_are_others_where_anything_that_is_read_of_them_differs(
+    small: Path, tmp_path: Path
+) -> None:
+    same = rewritten(tmp_path / "same", small, row_with())
+    changes = ({"question": "Why?"}, {"depth_target": 7}, {"types": ()}, {"applied": ()})
+    others = [
+        rewritten(tmp_path / f"{i}", small, row_with(**change)) for i, change in enumerate(changes)
+    ]
+    known = data.identity(table(small))
+    assert data.identity(table(same)) == known
+    assert len({known, *(data.identity(table(other)) for other in others)}) == 5
+
+
 def test_rows_say_what_the_data_set_says(small: Path) -> None:
     config = tiny(small)
     entries = list(Dataset(small).entries("train", "rl"))

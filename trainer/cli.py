@@ -14,6 +14,7 @@ from degrade.console import AsJson, Quiet, err, out, print_json, progress_bar, s
 from degrade.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from degrade.schema import Question
     from trainer.ask import Reply
 
 EXIT_NO_CHAIN = 3
@@ -212,6 +213,10 @@ def ask(
     choice: Annotated[
         list[str] | None, typer.Option(help="An option to choose from; may be repeated.")
     ] = None,
+    answers: Annotated[
+        Literal["index", "letter", "text"],
+        typer.Option(help="How the model was taught to name a choice: the recipe's `answers`."),
+    ] = "index",
     base_url: Annotated[
         str | None, typer.Option(help="Ask this endpoint, up to /v1, in place of a local model.")
     ] = None,
@@ -237,8 +242,8 @@ def ask(
     from degrade.schema import Question
     from trainer import ask as asking
 
-    form: Literal["index", "text"] = "index" if choice else "text"
-    asked = Question(question=question, choices=tuple(choice or ()), answer_as=form)
+    choices = tuple(choice or ())
+    asked = Question(question=question, choices=choices, answer_as=answers if choices else "text")
     pixels = asking.picture(image)
     if base_url or endpoint:
         with tempfile.TemporaryDirectory() as folder:
@@ -246,12 +251,12 @@ def ask(
             reply = asking.ask_endpoint(model, pixels, asked, max_tokens, base_url, key_env, file)
     else:
         reply = asking.ask_local(model, pixels, asked, max_tokens)
-    _show(reply, asked.choices, as_json)
+    _show(reply, asked, as_json)
     if reply.chain is None:
         raise typer.Exit(EXIT_NO_CHAIN)
 
 
-def _show(reply: Reply, choices: tuple[str, ...], as_json: bool) -> None:
+def _show(reply: Reply, asked: Question, as_json: bool) -> None:
     chain = reply.chain
     if as_json:
         print_json(
@@ -270,8 +275,9 @@ def _show(reply: Reply, choices: tuple[str, ...], as_json: bool) -> None:
         return
     seen = [f"{t.label} {t.intensity:.2f}" for t in chain.types]
     named = chain.answer
-    if choices and named.isascii() and named.isdigit() and int(named) < len(choices):
-        named = f"{named}. {choices[int(named)]}"
+    answered = asked.model_copy(update={"answer": named})
+    if asked.answer_as != "text" and answered.answer_index is not None:
+        named = f"{named}. {answered.answer_text}"
     for title, text in (
         ("Degradations", ", ".join(seen) or "none"),
         ("Influence", chain.influence),

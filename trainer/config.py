@@ -50,8 +50,10 @@ class ModelConfig(Record):
         revision: Of the Hub.
         dtype: Of the weights; training computes in it.
         attention: Implementation in transformers.
-        min_pixels, max_pixels: Pictures are resized to between these numbers of pixels, here and
-            nowhere else; empty: as the model's own processor does. Reducing hides degradations.
+        min_pixels: Smaller pictures are enlarged to this number of pixels; empty: as the model's
+            own processor does.
+        max_pixels: Larger ones are reduced to this, here and nowhere else. Reducing hides
+            degradations.
         freeze: Parts that stay as they are. Robust-R1 trains the language model alone.
         lora: Train adapters instead of the weights.
     """
@@ -86,7 +88,7 @@ class DataConfig(Record):
         path: A folder that ``degrade-cli build`` wrote, or a name on the Hub.
         revision: Of the Hub.
         split: To train on.
-        watch_split: To look at during training; empty for none.
+        watch_split: Its rows are answered during training where ``watch.answer_every`` is above 0.
         picture: ``stored``, the degraded picture of the file; ``replayed``, the same made from the
             clean one by the row's record, each time it is read; ``clean``, the clean one.
         target: What is learnt and asked for: the whole ``chain``, or the ``answer`` alone.
@@ -261,11 +263,11 @@ class Watch(Record):
     """What is kept and shown during training.
 
     Attributes:
-        log_every: Steps.
+        log_every: Steps between lines of ``log.jsonl``.
         save_every: Steps between checkpoints.
         keep: Complete checkpoints to keep.
         answer_every: Steps between looks at the model's answers; 0 for none.
-        rows: Rows of ``watch_split`` for it.
+        rows: How many rows of ``data.watch_split`` that is.
         trackers: Where figures go besides ``log.jsonl``.
     """
 
