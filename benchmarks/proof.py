@@ -18,7 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import proof_scenes as world
 from benchmarks.proof_scenes import Item
+from benchmarks.proof_table import table
 from degrade.errors import UserError
 from degrade.runs import pretty, read_json, write_atomic
 from degrade.schema import tokens
@@ -70,8 +71,8 @@ ARMS = {
     "RL without r_deg": Arm(True, True, tuple(n for n in ALL if n != "degradation")),
     "RL without r_len": Arm(True, True, tuple(n for n in ALL if n != "length")),
 }
-REFERENCE = "clean, answer only"
-RIVAL = "degraded, answer only"
+REFERENCES = ("clean, answer only", "degraded, answer only", "degraded, chains (SFT + RL)")
+"""Arms with which the others are compared."""
 
 
 @dataclass(frozen=True)
@@ -313,74 +314,16 @@ def _start(folder: Path, seed: int, clean: Sequence[Item], damaged: Sequence[Ite
     write_atomic(folder / "log.json", pretty([]))
 
 
-# ------------------------------------------------------------------------------------- table
+# ------------------------------------------------------------------------------------ command
 
 
-def table(out: Path) -> str:
-    """The results of all seeds that are there, as Markdown."""
-    results = {
-        name: [read_json(p) for p in sorted(out.glob(f"seed-*/{name}.json"))] for name in ARMS
-    }
-    results = {name: found for name, found in results.items() if found}
-    if not results:
-        raise UserError(f"There is nothing in {out} yet.")
-    cells = list(next(iter(results.values()))[0])
-    seeds = {name: len(found) for name, found in results.items()}
-    count = len(next(iter(results.values()))[0][cells[0]]["right"])
-    head = "| arm | " + " | ".join(cells) + " |\n|---|" + "---|" * len(cells)
-    accuracy = [
-        f"| {name} | " + " | ".join(f"{_right(found, c).mean():.3f}" for c in cells) + " |"
-        for name, found in results.items()
-    ]
-    parts = [f"{count} scenes a cell; seeds: {seeds}.", "Accuracy", head, *accuracy]
-    for other in (REFERENCE, RIVAL):
-        if other not in results:
-            continue
-        parts += [f"\nDifference from `{other}` in points, 95 % interval over scenes", head]
-        for name, found in results.items():
-            if name != other and seeds[name] == seeds[other]:
-                gaps = [_gap(_right(found, c), _right(results[other], c)) for c in cells]
-                parts.append(f"| {name} | " + " | ".join(gaps) + " |")
-    parts += ["\nChains and cost, mean over the cells"]
-    parts += [
-        "| arm | form | type F1 (seen) | intensity MAE (seen) | depth, Spearman | tokens | ms |"
-    ]
-    parts += ["|---|---|---|---|---|---|---|"]
-    parts += [_cost(name, found, cells) for name, found in results.items()]
-    return "\n".join(parts)
-
-
-def _right(found: list[dict[str, Any]], cell: str) -> Any:
-    """(seeds, scenes) of 0 and 1."""
-    return np.array([seed[cell]["right"] for seed in found], float)
-
-
-def _gap(a: Any, b: Any) -> str:
-    """Paired: the same scenes are drawn anew for both, with all their seeds."""
-    gap = (a - b).mean(axis=0)
-    rng = np.random.default_rng(0)
-    drawn = gap[rng.integers(0, len(gap), (2000, len(gap)))].mean(axis=1)
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return f"{100 * gap.mean():+.1f} ({100 * low:+.1f}, {100 * high:+.1f})"
-
-
-def _cost(name: str, found: list[dict[str, Any]], cells: list[str]) -> str:
-    def mean(key: str, chosen: list[str]) -> str:
-        values = [s[c][key] for s in found for c in chosen if s[c][key] is not None]
-        return f"{np.mean(values):.4f}" if values else "-"
-
-    seen = [c for c in cells if not c.startswith("unseen")]
-    pairs = [
-        pair
-        for s in found
-        for c in seen
-        for pair in zip(s[c]["reasoning"] or (), s[c]["damage"], strict=False)
-        if pair[0]
-    ]
-    depth = f"{answers.spearman(pairs):.3f}" if pairs else "-"
-    figures = [mean("form", cells), mean("type_f1", seen), mean("mae", seen), depth]
-    figures += [mean("tokens", cells), f"{1000 * float(mean('seconds', cells)):.1f}"]
-    return f"| {name} | " + " | ".join(figures) + " |"
+def _same_plan(out: Path, plan: Plan) -> None:
+    """Hold a folder to one plan: the same command goes on, another would mix up its results."""
+    path, known = out / "plan.json", asdict(plan)
+    if path.exists() and read_json(path) != known:
+        raise UserError(f"{out} was made with {read_json(path)}, not {known}: give another folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, pretty(known))
 
 
 def main() -> None:
@@ -397,6 +340,7 @@ def main() -> None:
         torch.set_num_threads(1)
         hf.quiet()
         plan = Plan.scaled(given.scale)
+        _same_plan(given.out, plan)
         worlds = (
             world.training(plan.rows, damaged=False),
             world.training(plan.rows, damaged=True),
@@ -405,7 +349,7 @@ def main() -> None:
         for seed in range(given.seeds) if given.seed is None else [given.seed]:
             print(f"seed {seed}", flush=True)
             experiment(given.out, plan, seed, given.arm or list(ARMS), worlds)
-    print(table(given.out))
+    print(table(given.out, ARMS, REFERENCES))
 
 
 if __name__ == "__main__":

@@ -164,7 +164,10 @@ class Failure(Record):
 PARTS = ("TYPE", "INFLUENCE", "REASONING", "CONCLUSION", "ANSWER")
 """Blocks of a chain in the order in which they are written."""
 
-_TAG = re.compile(r"<\s*/?\s*(?:TYPE|INFLUENCE|REASONING|CONCLUSION|ANSWER)(?:_END)?\s*>", re.I)
+# Possessive: a million spaces after a "<" must not be tried in every split.
+_TAG = re.compile(
+    r"<\s*+(?:/\s*+)?(?:TYPE|INFLUENCE|REASONING|CONCLUSION|ANSWER)(?:_END)?\s*+>", re.I
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]")
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _LABEL = r"\w+(?: \w+)*"

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
+from pydantic.fields import FieldInfo
 
 from builders.card import texts
+from builders.card.markdown import described
 from builders.export import formats
 from builders.sources import SourceSpec, kinds
 from degrade import ops
 from degrade.params import Severity
-from degrade.schema import STAGES
+from degrade.schema import STAGES, Record
+from trainer import config, preflight, rewards
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 DATASETS = (ROOT / "docs" / "datasets.md").read_text("utf-8")
+TRAINING = (ROOT / "docs" / "training.md").read_text("utf-8")
 
 
 def table() -> str:
@@ -72,6 +79,62 @@ def test_the_page_on_data_sets_lists_what_there_is(made: Callable[[], str]) -> N
     assert made() in DATASETS, f"paste this into docs/datasets.md:\n{made()}"
 
 
+def keys() -> str:
+    """The keys of a training configuration as docs/training.md lists them."""
+    rows = ["| key | default | what it is |", "|---|---|---|", *_keys(config.Config)]
+    return "\n".join(rows)
+
+
+def _keys(model: type[Record], prefix: str = "") -> list[str]:
+    parents = [c for c in reversed(model.__mro__) if c.__module__ == model.__module__]
+    told = {name: text for c in parents for name, text in described(c).items()}
+    rows = []
+    for name, field in model.model_fields.items():
+        if prefix == "rl." and name in config.Stage.model_fields:
+            continue  # listed with those of sft
+        default = _default(field)
+        row = f"| `{prefix}{name}`"
+        if prefix == "sft." and name in config.Stage.model_fields:
+            row += f", `rl.{name}`"
+            other = _default(config.Rl.model_fields[name])
+            default += f", {other}" if other != default else ""
+        unsaid = [o for o in _options(field.annotation) if f"`{o}`" not in told[name]]
+        others = f" One of {', '.join(f'`{o}`' for o in unsaid)}." if unsaid[1:] else ""
+        row += f" | {default} | {told[name]}{others} |"
+        kinds = (field.annotation, *get_args(field.annotation))
+        inner = [t for t in kinds if isinstance(t, type) and issubclass(t, Record)]
+        if not inner or type(None) in kinds:
+            rows.append(row)
+        for nested in inner:
+            rows += _keys(nested, f"{prefix}{name}.")
+    return rows
+
+
+def _options(annotation: Any) -> list[str]:
+    """The values that an annotation allows, where it names them."""
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    return [option for part in get_args(annotation) for option in _options(part)]
+
+
+def _default(field: FieldInfo) -> str:
+    value = None if field.is_required() else field.get_default(call_default_factory=True)
+    return "" if value in (None, "", ()) else f"`{json.dumps(value, default=str)}`".replace('"', "")
+
+
+def test_the_page_on_training_lists_every_key_reward_and_reason() -> None:
+    assert keys() in TRAINING, f"paste this into docs/training.md:\n{keys()}"
+    for name in [*rewards.REWARDS, *config.preset_names()]:
+        assert f"`{name}`" in TRAINING, name
+    reasons = re.findall(r'(?:BadRowError\(|reason=)\s*"(\w+)"', inspect.getsource(preflight))
+    listed = re.findall(
+        r"^\| `(\w+)` \| ",
+        TRAINING.partition("## Before training")[2].partition("##")[0],
+        re.MULTILINE,
+    )
+    assert set(listed) == set(reasons)
+
+
 def test_every_file_that_the_readme_links_exists() -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
@@ -79,8 +142,10 @@ def test_every_file_that_the_readme_links_exists() -> None:
         assert (ROOT / command).exists(), command
 
 
-@pytest.mark.parametrize("line", re.findall(r"^degrade-cli .*$", README, re.MULTILINE))
-def test_every_command_of_the_readme_is_understood(line: str) -> None:
+@pytest.mark.parametrize(
+    "line", re.findall(r"^ *(degrade-cli .*)$", README + TRAINING, re.MULTILINE)
+)
+def test_every_command_of_the_pages_is_understood(line: str) -> None:
     # --help at the end parses every option before it.
     words = shlex.split(line.split("  #", 1)[0])[1:]
     subcommand = words[: 2 if words[0] in {"build", "train"} else 1]

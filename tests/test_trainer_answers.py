@@ -14,7 +14,7 @@ from scipy.stats import spearmanr
 
 from degrade.errors import UserError
 from degrade.schema import Chain
-from trainer import answers, rl
+from trainer import answers, reports, rl
 from trainer.callbacks import Log
 
 numbers = st.integers(0, 6)
@@ -77,15 +77,37 @@ def test_bare_answers_are_judged_as_they_stand() -> None:
 
 
 def test_the_log_forgets_what_came_after_the_checkpoint(tmp_path: Path) -> None:
-    log = Log(tmp_path / "log.jsonl", None)
+    told: list[str] = []
+    log = Log(tmp_path / "log.jsonl", told.append)
     for step in (1, 2, 3):
         log.write(step, {"loss": 1.0 / step})
+    assert told[1] == "step 2: loss 0.5"
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"step": 4, "lo')  # killed while writing
     log.since(2)
     log.write(3, {"loss": 0.3})
     lines = [json.loads(text) for text in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [(entry["step"], entry["loss"]) for entry in lines] == [(1, 1.0), (2, 0.5), (3, 0.3)]
+
+
+def test_people_are_shown_rewards_truncation_format_and_depth() -> None:
+    figures = {
+        "loss": 0.1,
+        "reward": 1.5,
+        "reward_std": 0.2,
+        "rewards/format_reward/mean": 0.9,
+        "rewards/r1_deg_reward/mean": -0.5,
+        "rewards/reasoning_tokens/mean": 41.0,
+        "completions/clipped_ratio": 0.25,
+        "depth/spearman": 0.5,
+        "types/f1": 0.75,
+        "epoch": 0.1,
+    }
+    assert reports.figures_line(figures) == (
+        "loss 0.1, reward 1.5, format 0.9, r1_deg -0.5, reasoning_tokens 41, clipped 0.25, "
+        "depth 0.5, types/f1 0.75"
+    )
+    assert reports.figures_line({"train_runtime": 3.0}) == ""
 
 
 def test_vllm_that_reads_another_prompt_is_refused() -> None:

@@ -12,13 +12,17 @@ from pathlib import Path
 
 import pytest
 import typer
+from huggingface_hub import constants
+from huggingface_hub.utils import close_session
 from typer.testing import CliRunner, Result
 
 from annotate.testing.faultserver import FaultServer, serving
+from builders import hub as publishing
 from degrade import images
 from degrade.errors import UserError
 from degrade.schema import Chain, Degradation
-from tests.dataset_help import WORDS, picture
+from tests.dataset_help import WORDS, picture, small_dataset
+from tests.hubserver import TOKEN, hub
 from tests.trainer_help import cached_in, short_dataset
 from trainer.checkpoints import is_complete
 from trainer.cli import ask, train
@@ -75,6 +79,7 @@ def test_both_stages_run_from_the_command_line_and_the_model_answers(
     told = run("train", "sft", "tiny", out, *few).output
     assert "12 rows to train on, 0 refused" in told
     assert "Trained parameters: vision" in told
+    assert re.search(r"^step 5: loss \d", told, re.MULTILINE)
     assert "50 steps" in told
     assert "Nothing to do" in run("train", "sft", "tiny", out, *few).output
     found = json.loads(run("train", "rl", "tiny", out, *few, "--json").stdout)
@@ -82,7 +87,7 @@ def test_both_stages_run_from_the_command_line_and_the_model_answers(
     assert found["preflight"]["rows"] == 9
     options = [part for word in WORDS for part in ("--choice", word)]
     asked = ("ask", str(photo), "What color is the door of house 1?", *options)
-    result = run(*asked, "--model", f"{out}/sft/model", "--max-tokens", "64")
+    result = run(*asked, "--model", out, "--max-tokens", "64")  # the model of the run's last stage
     assert result.exit_code == 0, result.output
     assert re.search(r"Degradations\n.*\nInfluence\n.*Answer\n  \d", result.stdout, re.DOTALL)
 
@@ -111,7 +116,30 @@ def test_two_processes_train_one_model(rows: Path, tmp_path: Path) -> None:
 def test_check_looks_at_the_rows_and_trains_nothing(rows: Path, tmp_path: Path) -> None:
     result = run("train", "sft", "tiny", str(tmp_path / "o"), "--data", str(rows), "--check")
     assert "3 rows to train on, 0 refused" in result.stdout
-    assert not (tmp_path / "o/sft").exists()
+    assert list(tmp_path.glob("o/*")) == []
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+def test_a_data_set_on_the_hub_is_read_as_its_folder_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small_dataset(tmp_path / "small", rows=8)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    with hub() as server:
+        publishing.push(folder, "me/small", endpoint=server.url)
+        close_session()
+        (tmp_path / "main.py").write_text("from tests.test_trainer_cli import app; app()", "utf-8")
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        environment |= {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home")}
+        environment |= {"HF_HUB_DISABLE_XET": "1", "HF_TOKEN": TOKEN, "HF_HUB_OFFLINE": "0"}
+        asked = ["train", "rl", "tiny", str(tmp_path / "out"), "--set", "rl.start=model", "--check"]
+        command = [sys.executable, str(tmp_path / "main.py"), *asked, "--data", "me/small"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "6 rows to train on, 0 refused" in done.stdout
+    assert run(*asked, "--data", str(folder)).stdout == done.stdout
 
 
 def test_mistakes_are_refused(rows: Path, tmp_path: Path) -> None:
@@ -152,6 +180,9 @@ def test_an_endpoint_is_asked_and_its_chain_shown_by_parts(
     shown = run(*asked, "--base-url", endpoint.url).stdout
     assert "lens blur 0.50" in shown
     assert "1. red" in shown
+    lettered = run(*asked, "--answers", "letter", "--base-url", endpoint.url).stdout
+    assert lettered.endswith("Answer\n  1\n")  # no letter
+    assert "B. red" in str(endpoint.bodies[-1])
     found = json.loads(run(*asked, "--base-url", endpoint.url, "--json").stdout)
     assert Chain.model_validate(found["chain"]) == SAID
     assert found["answer"] == "1"
@@ -174,4 +205,7 @@ def test_pictures_and_models_that_do_not_open_are_refused(photo: Path, tmp_path:
     with pytest.raises(UserError, match="no known picture format"):
         run("ask", str(tmp_path / "text.png"), "?", "--model", "m")
     with pytest.raises(UserError, match="Cannot load the processor"):
+        run("ask", str(photo), "?", "--model", str(tmp_path))
+    (tmp_path / "sft/checkpoints").mkdir(parents=True)
+    with pytest.raises(UserError, match="has made no model yet"):
         run("ask", str(photo), "?", "--model", str(tmp_path))

@@ -56,6 +56,8 @@ def test_configurations_need_neither_torch_nor_the_extra() -> None:
         ({"rl.rewards": {"formt": 1}}, "Did you mean 'format'"),
         ({"rl.rewards": {"format": 0}}, "at least one reward"),
         ({"rl.rewards": {"format": -1}}, "greater than or equal to 0"),
+        ({"rl.consistency": 1}, "weight of degradation, length in rewards to 0"),
+        ({"rl.rewards.degradation": 0, "rl.consistency": 1}, "weight of length in rewards"),
         ({"model.freeze": ["vision"], "model.lora": {"rank": 4}}, "leave lora out"),
         ({"model.freeze": ["tower"]}, "'vision'"),
         ({"model.attention": "flash_attention_2", "machine.device": "auto"}, "bfloat16"),
@@ -75,6 +77,13 @@ def test_bad_combinations_are_refused_with_the_remedy(changes: dict[str, Any], s
     with pytest.raises(UserError) as caught:
         load("tiny", changes)
     assert said in str(caught.value)
+
+
+def test_one_weight_can_be_changed_alone() -> None:
+    found = load("tiny", {"rl.rewards.length": 0.5, "rl.rewards.r1_deg": 0}).rl.rewards
+    ours = dict.fromkeys(("format", "answer", "degradation"), 1.0)
+    assert found == {**ours, "length": 0.5, "r1_deg": 0.0}
+    assert load("tiny", {"rl.rewards": {"format": 1}}).rl.rewards == {"format": 1.0}
 
 
 def test_every_problem_is_told_at_once() -> None:

@@ -17,7 +17,7 @@ from degrade.schema import Chain
 from degrade.shards import ParquetShard, picture_schema
 from tests.dataset_help import small_dataset
 from tests.trainer_help import cached_in, tiny
-from trainer import data, models, preflight
+from trainer import data, models, preflight, reports
 from trainer.tiny import build
 
 Change = Callable[[Entry], Entry]
@@ -80,6 +80,19 @@ def test_curriculum_goes_from_mild_to_strong(small: Path) -> None:
     ordered = table(small, "rl", rl__curriculum="intensity")["intensity_sum"][:]
     assert ordered == sorted(plain)
     assert ordered != plain
+
+
+def test_rows_are_others_where_anything_that_is_read_of_them_differs(
+    small: Path, tmp_path: Path
+) -> None:
+    same = rewritten(tmp_path / "same", small, row_with())
+    changes = ({"question": "Why?"}, {"depth_target": 7}, {"types": ()}, {"applied": ()})
+    others = [
+        rewritten(tmp_path / f"{i}", small, row_with(**change)) for i, change in enumerate(changes)
+    ]
+    known = data.identity(table(small))
+    assert data.identity(table(same)) == known
+    assert len({known, *(data.identity(table(other)) for other in others)}) == 5
 
 
 def test_rows_say_what_the_data_set_says(small: Path) -> None:
@@ -188,6 +201,12 @@ def other_version(entry: Entry) -> Entry:
     return row_with(applied=applied)(entry)
 
 
+def not_a_number(entry: Entry) -> Entry:
+    applied = tuple(a.model_copy(update={"intensity": float("nan")}) for a in entry.row.applied)
+    return row_with(applied=applied)(entry)
+
+
+@pytest.mark.parametrize("kind", ["sft", "rl"])
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -197,6 +216,10 @@ def other_version(entry: Entry) -> Entry:
         (other_types, "types"),
         (other_answer, "answer"),
         (row_with(answer=""), "no_answer"),
+        (row_with(answer="4"), "answer"),
+        (row_with(types=()), "types"),
+        (row_with(depth_target=0), "depth"),
+        (not_a_number, "columns"),
         (other_version, "record"),
         (lambda e: Entry(e.row, e.image, e.clean[: len(e.clean) // 2]), "picture"),
         (lambda e: Entry(e.row, e.image, b""), "picture"),
@@ -205,9 +228,10 @@ def other_version(entry: Entry) -> Entry:
     ],
 )
 def test_a_row_that_cannot_be_trained_on_is_refused_by_its_id(
-    small: Path, processor: Any, tmp_path: Path, change: Change, reason: str
+    small: Path, processor: Any, tmp_path: Path, change: Change, reason: str, kind: data.Kind
 ) -> None:
-    report = check(rewritten(tmp_path / "d", small, change), processor, context=4096)
+    folder = rewritten(tmp_path / "d", small, change)
+    report = check(folder, processor, kind, context=4096, rl__use="sft")
     assert [r.reason for r in report.refused] == [reason]
     assert report.refused[0].id == entries_of(small)[0].row.id
     assert report.kept == [1, 2, 3]
@@ -232,6 +256,14 @@ def test_rows_whose_chain_the_build_refused_are_counted_not_refused(
     assert (report.without_chain, report.kept, report.refused) == (1, [1, 2, 3], [])
     asked = check(folder, processor, kind="rl", rl__use="sft")
     assert asked.kept == [0, 1, 2, 3]  # rewards need the answer and the record
+
+
+def test_chains_that_no_answer_can_equal_in_length_are_counted(small: Path, processor: Any) -> None:
+    lengths = check(small, processor, "rl").completions.values
+    for limit, long in ((max(lengths), 0), (max(lengths) - 1, lengths.count(max(lengths)))):
+        report = check(small, processor, "rl", rl__max_new_tokens=limit)
+        assert (report.too_long, len(report.kept)) == (long, len(lengths))
+        assert ("are cut off" in reports.lengths_line(report.summary())) == bool(long)
 
 
 def test_no_prompt_is_cut(small: Path, processor: Any) -> None:

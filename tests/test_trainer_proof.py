@@ -10,6 +10,8 @@ import pytest
 
 from benchmarks import proof
 from benchmarks import proof_scenes as world
+from benchmarks.proof_table import table
+from degrade.errors import UserError
 from degrade.runs import pretty
 from degrade.schema import tokens
 from trainer.rewards import answer_reward, degradation_reward, format_reward, length_reward
@@ -67,26 +69,69 @@ def test_no_option_is_right_by_its_place() -> None:
     assert all(60 < places.count(place) < 140 for place in range(4))
 
 
+def write(out: Path, arm: str, seed: int, cells: dict[str, Any]) -> None:
+    folder = out / f"seed-{seed}"
+    folder.mkdir(exist_ok=True, parents=True)
+    count = {name: len(cell["right"]) for name, cell in cells.items()}
+    filled = {
+        name: {"form": None, "type_f1": None, "mae": None, "reasoning": None, "tokens": 2.0}
+        | {"seconds": 0.004, "damage": [0.0] * count[name]}
+        | cell
+        for name, cell in cells.items()
+    }
+    (folder / f"{arm}.json").write_bytes(pretty(filled))
+
+
+def shown(out: Path, start: str) -> list[str]:
+    lines = table(out, proof.ARMS, proof.REFERENCES).splitlines()
+    (found,) = [line for line in lines if line.startswith(start)]
+    return [part.strip() for part in found.strip("|").split("|")]
+
+
+def interval(text: str) -> tuple[float, float, float]:
+    point, low, high = text.replace("(", " ").replace(",", " ").strip(") ").split()
+    return float(point), float(low), float(high)
+
+
 def test_the_table_pairs_arms_by_scene_and_seed(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     base = rng.random((2, 200)) < 0.5
     better = base | (rng.random((2, 200)) < 0.5)
-    for arm, right in ((proof.REFERENCE, base), (proof.RIVAL, better)):
-        for seed in range(2):
-            folder = tmp_path / f"seed-{seed}"
-            folder.mkdir(exist_ok=True)
-            cell = {"right": right[seed].astype(int).tolist(), "form": None, "type_f1": None}
-            cell |= {"mae": None, "reasoning": None, "damage": [0.0] * 200}
-            cell |= {"tokens": 2.0, "seconds": 0.004}
-            (folder / f"{arm}.json").write_bytes(pretty({"clean": cell}))
-    shown = proof.table(tmp_path)
-    gap = 100 * (better.mean() - base.mean())
-    (row,) = [line for line in shown.splitlines() if line.startswith(f"| {proof.RIVAL} | +")]
-    point, low, high = (
-        float(part)
-        for part in row.split("|")[2].replace("(", " ").replace(",", " ").strip(") ").split()
-    )
-    assert point == pytest.approx(gap, abs=0.05)
+    for arm, right in ((proof.REFERENCES[0], base), (proof.REFERENCES[1], better)):
+        for seed in (1, 0):
+            write(tmp_path, arm, seed, {"clean": {"right": right[seed].astype(int).tolist()}})
+    write(tmp_path, proof.REFERENCES[1], 7, {"clean": {"right": [0] * 200}})  # has no partner
+    point, low, high = interval(shown(tmp_path, f"| {proof.REFERENCES[1]} | +")[1])
+    assert point == pytest.approx(100 * (better.mean() - base.mean()), abs=0.05)
     assert low < point < high
     # of unpaired draws the interval would be wider by far
     assert high - low < 2 * 1.96 * 100 * np.sqrt(2 * 0.25 / 200)
+
+
+def test_what_seeds_disagree_about_is_not_certain(tmp_path: Path) -> None:
+    for seed, gain in enumerate((0.0, 0.0, 0.3)):
+        for arm, share in ((proof.REFERENCES[0], 0.5), (proof.REFERENCES[1], 0.5 + gain)):
+            right = (np.arange(400) < 400 * share).astype(int).tolist()
+            write(tmp_path, arm, seed, {"clean": {"right": right}})
+    point, low, _ = interval(shown(tmp_path, f"| {proof.REFERENCES[1]} | +")[1])
+    assert point == pytest.approx(10.0)
+    assert low <= 0.0
+
+
+def test_types_are_judged_where_there_are_some(tmp_path: Path) -> None:
+    # One invented type on clean pictures makes their F1 0: no part of the mean over degraded ones.
+    cells = {
+        "clean": {"right": [1, 1], "type_f1": 0.0, "r_deg": 0.5, "form": 0.9},
+        "seen 50%": {"right": [1, 0], "type_f1": 0.8, "r_deg": 0.7},
+        "unseen 50%": {"right": [1, 0], "type_f1": 0.1, "r_deg": 0.1},
+    }
+    write(tmp_path, proof.REFERENCES[2], 0, cells)
+    found = shown(tmp_path, f"| {proof.REFERENCES[2]} | 0.9000")
+    assert found[2:6] == ["0.8000", "-", "0.7000", "0.5000"]
+
+
+def test_a_folder_is_held_to_one_plan(tmp_path: Path) -> None:
+    proof._same_plan(tmp_path, proof.Plan.scaled(1.0))
+    proof._same_plan(tmp_path, proof.Plan.scaled(1.0))
+    with pytest.raises(UserError, match="another folder"):
+        proof._same_plan(tmp_path, proof.Plan.scaled(0.02))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import re
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -108,6 +110,16 @@ def test_length_is_counted_as_the_depth_targets_are() -> None:
         text().replace("<ANSWER>2", "<ANSWER>0<ANSWER_END><ANSWER>1<ANSWER_END><ANSWER>2"),
         text().lower(),
         text().replace("_END>", ">"),
+        text().replace("0.70", "\uff11.\uff10"),  # a number, but not as chains write it
+        text().replace("lens blur", "l\u0435ns blur"),  # a Cyrillic letter
+        text().replace("<TYPE>", "<TYPE><TYPE>"),
+        text().replace("Two bears", "<ANSWER>2<ANSWER_END>"),
+        text(reasoning="\u200b"),
+        text(influence=".", reasoning="...", conclusion="!"),
+        text(answer="\u200d\ufe0f"),
+        text().replace("Two", "\x00"),
+        "\ud800" + text(),
+        " " * 1000,
     ],
 )
 def test_malformed_text_earns_nothing(cheat: str) -> None:
@@ -137,12 +149,73 @@ def test_listing_every_type_loses_against_saying_nothing_wrong() -> None:
         "it is red " * 15,
         re.sub("<[A-Z_]+>", " ", ROW["prompts"][0]),
         "The blur softens the door. " * 8,  # the INFLUENCE block
+        " ".join(str(i) for i in range(60)),
+        " ".join(f"red {i}" for i in range(30)),
+        "It is red. IT IS RED. it is Red. It Is red. iT is red. it IS red. it is rED. It Is RED.",
+        "it is red \uff49\uff54 \uff49\uff53 \uff52\uff45\uff44 " * 8,  # in wide letters
+        "red " + "! ? ; : , . - + * # % & @ " * 6,
     ],
 )
 def test_length_is_not_to_be_had_by_repeating_or_copying(padding: str) -> None:
     said = text(reasoning=padding.strip())
     assert r.length_reward([said], **ROW)[0] < 0.15
     assert r.length_reward([text(reasoning="It is red.")], **ROW)[0] < 0.2
+
+
+def test_prose_as_it_is_taught_keeps_its_length() -> None:
+    assert r.fresh_tokens(PROSE) == len(r.tokens(PROSE))
+    assert r.fresh_tokens(f"{PROSE} {PROSE}") == len(r.tokens(PROSE)) + 2  # the seam is new
+
+
+def test_types_in_another_case_or_by_the_thousand_are_inventions() -> None:
+    right = r.degradation_reward([text()], **ROW)[0]
+    for said in (
+        [("Lens Blur", 0.7), ("graffiti", 0.2)],
+        [("lens_blur", 0.7), ("graffiti", 0.2)],
+        [("Lens Blur", 0.7), ("lens blur", 0.7), ("graffiti", 0.2)],
+        [(f"type {i}", 0.5) for i in range(3000)] + [("lens blur", 0.7), ("graffiti", 0.2)],
+        [("lens blur", 0.7), ("graffiti", 0.2)] * 1000,
+    ):
+        assert r.degradation_reward([text(types=types(said))], **ROW)[0] < 0.7 * right, said[:3]
+
+
+def test_what_was_applied_twice_is_matched_in_whatever_order_it_is_said() -> None:
+    twice = [("lens blur", 0.2), ("lens blur", 0.8)]
+    assert r.agreement(twice[::-1], twice) == 1.0
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -3.0, 7.0])
+def test_intensities_that_are_none_earn_nothing_and_spread_no_further(wrong: float) -> None:
+    truth = [{"label": "lens blur", "intensity": wrong}, TRUTH[1]]
+    assert r.degradation_reward([text()], degradations=[truth]) == [0.5]
+    assert r.length_reward([text()], depth_target=[wrong]) == [0.0]
+
+
+def test_messages_without_text_earn_nothing() -> None:
+    for said in ([], [{"role": "assistant"}], [{"role": "assistant", "content": None}]):
+        assert scores(said) == [0.0] * 4
+
+
+MEGABYTE = 1_000_000
+LONG = {
+    "spaces after a bracket": text(reasoning="x").replace(">x<", f"><{' ' * MEGABYTE}x<"),
+    "opened tags": "<TYPE>" * (MEGABYTE // 6),
+    "seams": "<TYPE><TYPE_END><INFLUENCE>" * (MEGABYTE // 27),
+    "words in TYPE": f"<TYPE>{'a ' * (MEGABYTE // 2)}<TYPE_END>",
+    "a label of words": text().replace("lens blur", "a " * (MEGABYTE // 2) + "a"),
+    "reasoning": text(reasoning=" ".join(f"w{i}" for i in range(MEGABYTE // 7))),
+    "digits": text().replace("0.70", "9" * MEGABYTE),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_megabyte_is_judged_in_no_time(name: str) -> None:
+    # Quadratic time would be hours; the limit leaves room for a busy machine.
+    started = time.process_time()
+    for reward in r.REWARDS.values():
+        (earned,) = reward([LONG[name]], **ROW, chain=[text()])
+        assert math.isfinite(earned)
+    assert time.process_time() - started < 1.0 * len(r.REWARDS)
 
 
 def test_naming_two_answers_is_no_answer() -> None:

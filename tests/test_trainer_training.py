@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import TrainingArguments
 
 from degrade.errors import StoppedError, UserError
+from degrade.schema import Chain
 from tests.trainer_help import cached_in, short_dataset, tiny
 from trainer import answers, checkpoints, data, models, rl, sft, stage
 from trainer.callbacks import Log
@@ -63,6 +66,21 @@ def log(folder: Path) -> list[dict[str, Any]]:
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     found: dict[str, torch.Tensor] = load_file(folder / "model.safetensors")
     return found
+
+
+def cut_at(step: int, run: stage.Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupt a run after a step, before its checkpoint is written."""
+    report = Log.report
+
+    def interrupted(self: Log, state: Any) -> None:
+        report(self, state)
+        if state.global_step == step:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Log, "report", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run.run()
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -147,14 +165,58 @@ def test_rl_without_its_sft_says_what_to_do(rows: Path, tmp_path: Path) -> None:
 
 
 def test_degraded_views_of_clean_answers_add_a_consistency_term(
-    trained: Path, rows: Path, tmp_path: Path
+    trained: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     start = {"model__path": str(trained / "sft/model"), "rl__temperature": 0.7, "rl__batch": 16}
+    start |= {"rl__rewards": {"format": 1, "answer": 1, "degradation": 0}}
     config = tiny(rows, **SHORT, **start, rl__consistency=0.5)
     rl.stage(config, tmp_path / "out").run()
     steps = [entry for entry in log(tmp_path / "out" / "rl") if "reward" in entry]
     assert all(entry["consistency"] > 0.0 for entry in steps if entry["reward_std"] > 0.0)
     assert any(entry["reward_std"] > 0.0 for entry in steps)
+    # what is not about the scene has no part in it
+    monkeypatch.setattr(rl, "about_the_scene", lambda ids, processor: [False] * len(ids))
+    rl.stage(config, tmp_path / "none").run()
+    nothing = [entry for entry in log(tmp_path / "none" / "rl") if "reward" in entry]
+    assert [entry["consistency"] for entry in nothing] == [0.0, 0.0]
+    assert nothing[0]["reward"] == steps[0]["reward"]
+
+
+def test_a_curriculum_is_trained_on_in_its_order(
+    trained: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+    watch = rl.reasoning_tokens
+
+    def reasoning_tokens(completions: Any, *given: Any, **columns: Any) -> list[float]:
+        seen.extend(columns["intensity_sum"])
+        return watch(completions, *given, **columns)
+
+    monkeypatch.setattr(rl, "reasoning_tokens", reasoning_tokens)
+    changes = {**SHORT, "model__path": str(trained / "sft/model"), "rl__max_new_tokens": 4}
+    rl.stage(tiny(rows, **changes, rl__curriculum="intensity"), tmp_path / "out").run()
+    assert len(seen) == 2 * 8
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 1
+    for curriculum, kind in (("intensity", "SequentialSampler"), (None, "RandomSampler")):
+        config = tiny(rows, sft__use="", sft__curriculum=curriculum)
+        table = data.selected(data.read(config.data, "train"), config, "sft")
+        made = sft.trainer_class(config)
+        trainer = made.__new__(made)
+        trainer.train_dataset, trainer.args = table, TrainingArguments(use_cpu=True)
+        assert type(trainer._get_train_sampler()).__name__ == kind
+
+
+def test_consistency_is_asked_of_what_is_said_about_the_scene_alone(trained: Path) -> None:
+    processor = models.load_processor(str(trained / "sft/model"))
+    chain = Chain(
+        types=(), influence="It hides.", reasoning="A door.", conclusion="So red.", answer="1"
+    ).render()
+    ids = processor.tokenizer(chain)["input_ids"]
+    about = rl.about_the_scene(ids, processor)
+    said = processor.tokenizer.decode([i for i, kept in zip(ids, about, strict=True) if kept])
+    assert said == chain.partition("<REASONING>")[2]
+    assert not any(rl.about_the_scene(ids[:5], processor))
 
 
 # --------------------------------------------------------------------------- what is trained
@@ -174,9 +236,11 @@ def test_frozen_parts_stay_and_small_updates_are_not_lost_to_bfloat16(
     assert len(changed) == len(language)
 
 
-def test_adapters_leave_vision_alone_and_merge_into_the_weights(rows: Path, tmp_path: Path) -> None:
+def test_adapters_leave_vision_alone_merge_into_the_weights_and_go_on(
+    rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changes = {"model__freeze": ["vision", "projector"], "model__lora": {"rank": 4, "alpha": 8}}
-    config = tiny(rows, **SHORT, **changes, sft__steps=2)
+    config = tiny(rows, **SHORT, **changes, sft__steps=2, watch__save_every=1)
     sft.stage(config, tmp_path / "out").run()
     folder = tmp_path / "out/sft"
     names = list(load_file(folder / "adapter/adapter_model.safetensors"))
@@ -191,6 +255,11 @@ def test_adapters_leave_vision_alone_and_merge_into_the_weights(rows: Path, tmp_
     trained = json.loads((folder / "train.json").read_text())["trainable"]
     assert trained["vision"]["trained"] == trained["projector"]["trained"] == 0
     assert trained["language"]["trained"] > 0
+    cut_at(2, sft.stage(config, tmp_path / "cut"), monkeypatch)
+    said: list[str] = []
+    sft.stage(config, tmp_path / "cut", say=said.append).run()
+    assert "Going on from checkpoint-1." in said
+    assert same(merged, weights(tmp_path / "cut/sft/model"))
 
 
 # -------------------------------------------------------------------------------- going on
@@ -236,17 +305,8 @@ def test_rl_goes_on_where_it_was_with_the_first_model_as_reference(
     start = {"model__path": str(trained / "sft/model"), "rl__temperature": 0.7, "rl__batch": 16}
     changes = {**SHORT, **start, "rl__steps": 3, "rl__learning_rate": 1e-3}
     config = tiny(rows, **changes, watch__save_every=2)
-    report = Log.report
-
-    def interrupted(self: Log, state: Any) -> None:
-        report(self, state)
-        if state.global_step == 3:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Log, "report", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            rl.stage(config, tmp_path / "cut").run()
+    cut_at(3, rl.stage(config, tmp_path / "cut"), monkeypatch)
+    rl.stage(config, tmp_path / "cut").run()
     rl.stage(config, tmp_path / "cut").run()
     rl.stage(config, tmp_path / "whole").run()
     assert same(weights(tmp_path / "cut/rl/model"), weights(tmp_path / "whole/rl/model"))
@@ -254,27 +314,46 @@ def test_rl_goes_on_where_it_was_with_the_first_model_as_reference(
     assert ends[0]["kl"] == ends[1]["kl"] > 0.0
 
 
-def test_a_full_disk_leaves_the_last_complete_checkpoint(
-    rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("file", ["model.safetensors", "optimizer.pt"])
+def test_a_disk_that_takes_no_more_leaves_the_last_complete_checkpoint(
+    rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
+    # The system itself cuts files off, in the middle of what safetensors and torch write.
     config = tiny(rows, sft__use="", sft__steps=3, watch__save_every=1)
-    mark = checkpoints.mark
-
-    def full(folder: Path) -> None:
-        if checkpoints.step_of(folder) == 2:
-            raise OSError(28, "No space left on device")
-        mark(folder)
-
-    monkeypatch.setattr(checkpoints, "mark", full)
-    with pytest.raises(StoppedError, match=r"No space left.*checkpoint-1 is complete"):
-        sft.stage(config, tmp_path / "out").run()
     folder = tmp_path / "out/sft/checkpoints"
+    report, limits = Log.report, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def filling(self: Log, state: Any) -> None:
+        report(self, state)
+        if state.global_step == 2:
+            size = (folder / "checkpoint-1" / file).stat().st_size
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1000, limits[1]))
+
+    monkeypatch.setattr(Log, "report", filling)
+    try:
+        with pytest.raises(StoppedError, match=r"MiB free.*checkpoint-1 is complete"):
+            sft.stage(config, tmp_path / "out").run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [p.name for p in checkpoints.found(folder)] == ["checkpoint-1"]
     monkeypatch.undo()
     said: list[str] = []
     assert sft.stage(config, tmp_path / "out", say=said.append).run()["steps"] == 3
     assert "Going on from checkpoint-1." in said
     assert [p.name for p in checkpoints.found(folder)] == ["checkpoint-2", "checkpoint-3"]
+
+
+def test_a_made_up_model_that_could_not_be_written_leaves_nothing_behind(
+    rows: Path, tmp_path: Path
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))
+    try:
+        with pytest.raises(StoppedError, match=r"the tiny model could not be written.*MiB free"):
+            sft.stage(tiny(rows, sft__use=""), tmp_path / "out").run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not (tmp_path / "out/sft/base").exists()
 
 
 def test_only_whole_checkpoints_count(tmp_path: Path) -> None:

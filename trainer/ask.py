@@ -49,7 +49,7 @@ def ask_local(model: str, pixels: images.Pixels, question: Question, max_tokens:
     """Ask a model of transformers, greedily.
 
     Args:
-        model: A folder (``OUT/rl/model``) or a name on the Hub.
+        model: Folder of a training run or of a model, or a name on the Hub.
         pixels: (H, W, 3) uint8.
         question: What is asked.
         max_tokens: Longer answers are cut off.
@@ -60,6 +60,7 @@ def ask_local(model: str, pixels: images.Pixels, question: Question, max_tokens:
     from trainer import answers, hf
 
     hf.quiet()
+    model = models.of_run(model)
     processor = models.load_processor(model)
     torch = hf.module("torch")
     cuda = bool(torch.cuda.is_available())

@@ -8,25 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from degrade import images
-from trainer import answers, hf
+from degrade.runs import Progress
+from trainer import answers, hf, reports
 
 
 class Log:
-    """``log.jsonl``: one line per report, each with its ``step``; and the progress bar.
+    """``log.jsonl``: one line per report, each with its ``step``; and what people see of it.
 
     Args:
         path: The file.
+        note: Told the figures of each report in a line.
+
+    Attributes:
         progress: Told how many steps are done of how many.
     """
 
-    def __init__(self, path: Path, progress: Callable[[int, int], None] | None) -> None:
-        self._path, self._progress = path, progress
+    def __init__(self, path: Path, note: Callable[[str], None] = lambda text: None) -> None:
+        self._path, self._note = path, note
+        self.progress: Progress | None = None
 
     def write(self, step: int, figures: Mapping[str, Any]) -> None:
         """Add a line."""
         if hf.main_process():
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"step": step, **figures}) + "\n")
+            if told := reports.figures_line(figures):
+                self._note(f"step {step}: {told}")
 
     def since(self, step: int) -> None:
         """Forget what a run wrote after the checkpoint from which this one goes on."""
@@ -61,8 +68,8 @@ class Log:
 
     def report(self, state: Any) -> None:
         """Move the bar."""
-        if self._progress:
-            self._progress(state.global_step, state.max_steps)
+        if self.progress:
+            self.progress(state.global_step, state.max_steps)
 
 
 class Look:

@@ -72,6 +72,12 @@ def rotate(folder: Path, keep: int) -> None:
         shutil.rmtree(path)
 
 
+def room(path: Path) -> str:
+    """How much the disk of a path has left: errors of libraries do not say that it is full."""
+    there = next(p for p in (path, *path.parents) if p.exists())
+    return f"{shutil.disk_usage(there).free / 2**20:,.0f} MiB free"
+
+
 def is_last(folder: Path) -> bool:
     """Whether a checkpoint is that of the last step."""
     state = read_json(folder / "trainer_state.json")
@@ -114,7 +120,7 @@ class CheckpointMixin:
             kept = f"{left.name} is complete" if left else "there is none before it"
             raise StoppedError(
                 f"Stopped: the checkpoint of step {me.state.global_step} could not be written "
-                f"({error}); {kept}. Mend that and give the same command to go on."
+                f"({error}; {room(folder)}); {kept}. Mend that and give the same command to go on."
             ) from error
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:

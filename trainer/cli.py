@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from degrade.console import AsJson, Quiet, err, out, print_json, progress_bar, say
 from degrade.errors import UserError, unknown
 
 if TYPE_CHECKING:
+    from degrade.schema import Question
     from trainer.ask import Reply
 
 EXIT_NO_CHAIN = 3
@@ -108,10 +110,13 @@ def _train(
         dest,
         say=_ignore if silent else say,
         bars=lambda what: progress_bar(what, silent),
+        note=_ignore if silent else _note,
     )
     result = made.run(overwrite, check)
     if as_json and hf.main_process():
         print_json(result)
+    elif not silent and result.get("already_finished"):
+        say(f"{made.folder} is finished already. Nothing to do.")
     elif not silent and not check:
         _trained(made.folder, result)
 
@@ -120,14 +125,17 @@ def _ignore(text: str) -> None:
     """Said to nobody."""
 
 
+def _note(text: str) -> None:
+    """Said beside the bar, which is on the same console."""
+    err.print(Text(text))
+
+
 def _trained(folder: Path, result: dict[str, Any]) -> None:
-    if result["already_finished"]:
-        say(f"{folder} is finished already. Nothing to do.")
-        return
+    from trainer import reports
+
     table = Table("figure", "last value", box=None)
-    for name, value in sorted(result["last"].items()):
-        if name.startswith(("loss", "reward", "look/", "depth/", "types/", "completions/clipped")):
-            table.add_row(name, f"{value:.4g}")
+    for name, value in sorted(reports.shown(result["last"]).items()):
+        table.add_row(name, f"{value:.4g}")
     out.print(table)
     say(f"{result['steps']} steps. The model is in {folder / 'model'}")
 
@@ -199,11 +207,16 @@ def ask(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask about it.")],
     model: Annotated[
-        str, typer.Option(help="Folder of a trained model, name on the Hub, or at the endpoint.")
+        str,
+        typer.Option(help="Folder of a run or a model, name on the Hub, or at the endpoint."),
     ],
     choice: Annotated[
         list[str] | None, typer.Option(help="An option to choose from; may be repeated.")
     ] = None,
+    answers: Annotated[
+        Literal["index", "letter", "text"],
+        typer.Option(help="How the model was taught to name a choice: the recipe's `answers`."),
+    ] = "index",
     base_url: Annotated[
         str | None, typer.Option(help="Ask this endpoint, up to /v1, in place of a local model.")
     ] = None,
@@ -222,15 +235,15 @@ def ask(
     """Answer a question about a picture, the chain shown by parts; exit 3 where it is no chain.
 
     Examples:
-        degrade-cli ask photo.jpg "Fake?" --choice bears --choice knife --model out/rl/model
+        degrade-cli ask photo.jpg "Fake?" --choice bears --choice knife --model out
 
         degrade-cli ask photo.jpg "Where is this?" --model gpt-4o-mini --endpoint
     """
     from degrade.schema import Question
     from trainer import ask as asking
 
-    form: Literal["index", "text"] = "index" if choice else "text"
-    asked = Question(question=question, choices=tuple(choice or ()), answer_as=form)
+    choices = tuple(choice or ())
+    asked = Question(question=question, choices=choices, answer_as=answers if choices else "text")
     pixels = asking.picture(image)
     if base_url or endpoint:
         with tempfile.TemporaryDirectory() as folder:
@@ -238,12 +251,12 @@ def ask(
             reply = asking.ask_endpoint(model, pixels, asked, max_tokens, base_url, key_env, file)
     else:
         reply = asking.ask_local(model, pixels, asked, max_tokens)
-    _show(reply, asked.choices, as_json)
+    _show(reply, asked, as_json)
     if reply.chain is None:
         raise typer.Exit(EXIT_NO_CHAIN)
 
 
-def _show(reply: Reply, choices: tuple[str, ...], as_json: bool) -> None:
+def _show(reply: Reply, asked: Question, as_json: bool) -> None:
     chain = reply.chain
     if as_json:
         print_json(
@@ -262,8 +275,9 @@ def _show(reply: Reply, choices: tuple[str, ...], as_json: bool) -> None:
         return
     seen = [f"{t.label} {t.intensity:.2f}" for t in chain.types]
     named = chain.answer
-    if choices and named.isascii() and named.isdigit() and int(named) < len(choices):
-        named = f"{named}. {choices[int(named)]}"
+    answered = asked.model_copy(update={"answer": named})
+    if asked.answer_as != "text" and answered.answer_index is not None:
+        named = f"{named}. {answered.answer_text}"
     for title, text in (
         ("Degradations", ", ".join(seen) or "none"),
         ("Influence", chain.influence),

@@ -15,6 +15,10 @@ from trainer.rewards import REWARDS
 
 _PRESETS = resources.files("trainer") / "configs"
 
+_WEIGHTS = dict.fromkeys(("format", "answer", "degradation", "length"), 1.0)
+_OF_CLEAN = ("format", "answer", "r1_format", "r1_accuracy")
+"""Rewards that ask of an answer about the clean picture what they ask about the degraded one."""
+
 TINY = "tiny"
 """Path of the model that is made on the spot, with random weights, for trials on a CPU."""
 
@@ -46,8 +50,10 @@ class ModelConfig(Record):
         revision: Of the Hub.
         dtype: Of the weights; training computes in it.
         attention: Implementation in transformers.
-        min_pixels, max_pixels: Pictures are resized to between these numbers of pixels, here and
-            nowhere else; empty: as the model's own processor does. Reducing hides degradations.
+        min_pixels: Smaller pictures are enlarged to this number of pixels; empty: as the model's
+            own processor does.
+        max_pixels: Larger ones are reduced to this, here and nowhere else. Reducing hides
+            degradations.
         freeze: Parts that stay as they are. Robust-R1 trains the language model alone.
         lora: Train adapters instead of the weights.
     """
@@ -82,7 +88,7 @@ class DataConfig(Record):
         path: A folder that ``degrade-cli build`` wrote, or a name on the Hub.
         revision: Of the Hub.
         split: To train on.
-        watch_split: To look at during training; empty for none.
+        watch_split: Its rows are answered during training where ``watch.answer_every`` is above 0.
         picture: ``stored``, the degraded picture of the file; ``replayed``, the same made from the
             clean one by the row's record, each time it is read; ``clean``, the clean one.
         target: What is learnt and asked for: the whole ``chain``, or the ``answer`` alone.
@@ -127,7 +133,7 @@ class Stage(Record):
     accumulation: Positive = 1
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["linear", "cosine", "constant"] = "cosine"
-    warmup: Share = 0.0
+    warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # 1 would be one step to transformers
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     checkpointing: bool = True
     curriculum: Literal["intensity"] | None = None
@@ -186,11 +192,12 @@ class Rl(Stage):
         temperature: Of sampling.
         max_new_tokens: Longer answers are cut off, and worth nothing for their format.
         max_prompt_tokens: Rows with longer prompts are refused; none are cut.
-        rewards: Name -> weight; see ``trainer.rewards``.
+        rewards: Name -> weight; see ``trainer.rewards``. With weight 0 one is logged alone.
         vllm: Generate with vLLM.
-        consistency: Weight of the divergence between the answer's probabilities given the clean and
-            the degraded picture. Above 0, answers are sampled from the clean picture and rewarded
-            as such, and the degraded one is shown beside the same answer (ROMA, arXiv 2605.09262).
+        consistency: Weight of the divergence between the probabilities of REASONING, CONCLUSION and
+            ANSWER given the clean and the degraded picture. Above 0, answers are sampled from the
+            clean picture and rewarded as such, and the degraded one is shown beside the same answer
+            (ROMA, arXiv 2605.09262).
     """
 
     use: str = "rl"
@@ -203,9 +210,7 @@ class Rl(Stage):
     temperature: Annotated[float, Field(gt=0)] = 1.0
     max_new_tokens: Positive = 1024
     max_prompt_tokens: Positive | None = None
-    rewards: dict[str, Annotated[float, Field(ge=0)]] = dict.fromkeys(
-        ("format", "answer", "degradation", "length"), 1.0
-    )
+    rewards: dict[str, Annotated[float, Field(ge=0)]] = _WEIGHTS
     vllm: Vllm | None = None
     consistency: Annotated[float, Field(ge=0)] = 0.0
 
@@ -218,6 +223,17 @@ class Rl(Stage):
         if not any(rewards.values()):
             raise ValueError("give at least one reward a weight above 0")
         return rewards
+
+    @model_validator(mode="after")
+    def _about_the_clean_picture(self) -> Self:
+        other = [n for n, weight in self.rewards.items() if weight and n not in _OF_CLEAN]
+        if self.consistency and other:
+            raise ValueError(
+                "with consistency answers are about the clean picture, which has no degradations "
+                f"to name and no damage to follow: set the weight of {', '.join(other)} in rewards "
+                "to 0, or consistency to 0"
+            )
+        return self
 
     @model_validator(mode="after")
     def _whole_groups(self) -> Self:
@@ -247,11 +263,11 @@ class Watch(Record):
     """What is kept and shown during training.
 
     Attributes:
-        log_every: Steps.
+        log_every: Steps between lines of ``log.jsonl``.
         save_every: Steps between checkpoints.
         keep: Complete checkpoints to keep.
         answer_every: Steps between looks at the model's answers; 0 for none.
-        rows: Rows of ``watch_split`` for it.
+        rows: How many rows of ``data.watch_split`` that is.
         trackers: Where figures go besides ``log.jsonl``.
     """
 
@@ -362,6 +378,8 @@ def load(name: str, changes: dict[str, Any] | None = None) -> Config:
     data = configs.read_named(name, _PRESETS)
     if data is None:
         raise unknown("configuration", name, [*preset_names(), "<file>.yaml"])
+    if any(key.startswith("rl.rewards.") for key in changes or {}):
+        data.setdefault("rl", {}).setdefault("rewards", dict(_WEIGHTS))  # one weight of them all
     for key, value in (changes or {}).items():
         *parents, last = key.split(".")
         place = data

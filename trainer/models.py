@@ -58,6 +58,22 @@ def without_torchvision(family: str) -> Any:
     return type(names[family], (base,), {"__init__": initialize, "__module__": base.__module__})
 
 
+def of_run(path: str) -> str:
+    """The model of a training run: that of RL, else that of SFT. Other paths and names as they are.
+
+    Args:
+        path: Folder of a run or of a model, or a name on the Hub.
+
+    Raises:
+        UserError: It is the folder of a run that has made no model yet.
+    """
+    stages = [Path(path) / kind for kind in ("rl", "sft")]
+    models = [str(stage / "model") for stage in stages if (stage / "model").is_dir()]
+    if not models and any(map(Path.is_dir, stages)):
+        raise UserError(f"{path} is a training run that has made no model yet: let it finish.")
+    return models[0] if models else path
+
+
 def load_processor(path: str, config: ModelConfig | None = None) -> Any:
     """The processor of a model, padding on the left; without torchvision where that is missing.
 
@@ -93,8 +109,8 @@ def _family(path: str, options: dict[str, str], error: Exception) -> str:
         return str(transformers.AutoConfig.from_pretrained(path, **options).model_type)
     except (OSError, ValueError):
         raise UserError(
-            f"Cannot load the processor of {path}: {error}. Give a folder or a name on the Hub; "
-            "offline it must have been downloaded before."
+            f"Cannot load the processor of {path}: {str(error).rstrip('.')}. Give a folder, or a "
+            "name on the Hub; offline it must have been downloaded before."
         ) from None
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic import ValidationError
 
 from degrade import images
 from degrade.errors import UserError
@@ -53,12 +55,15 @@ class Report:
         refused: The others, with why.
         without_chain: Rows whose chain was refused when the data set was built; left out, as the
             data set says so itself.
+        too_long: For RL, rows whose own chain is longer than an answer may be. They are kept: a
+            shorter chain can be right as well, but not as deep as it is asked to be.
         pictures, prompts, completions: Tokens of the picture, the prompt with it, the completion.
     """
 
     kept: list[int] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     without_chain: int = 0
+    too_long: int = 0
     pictures: Lengths = field(default_factory=Lengths)
     prompts: Lengths = field(default_factory=Lengths)
     completions: Lengths = field(default_factory=Lengths)
@@ -74,6 +79,7 @@ class Report:
             "rows": len(self.kept),
             "refused": dict(sorted(Counter(r.reason for r in self.refused).items())),
             "without_chain": self.without_chain,
+            "too_long": self.too_long,
             "picture_tokens": self.pictures.summary(),
             "prompt_tokens": self.prompts.summary(),
             "completion_tokens": self.completions.summary(),
@@ -137,7 +143,7 @@ class Preflight:
         """
         report, total = Report(), len(table)
         with ThreadPoolExecutor(workers) as pool:
-            seen = bounded_map(pool, self._look, self._rows(table), window=2 * workers)
+            seen = bounded_map(pool, self._look, table, window=2 * workers)
             for number, (row, result) in enumerate(seen):
                 self._count(report, number, row, result)
                 if progress:
@@ -146,10 +152,6 @@ class Preflight:
             raise UserError(f"No row of {self._config.data.path} has a chain.")
         return report
 
-    @staticmethod
-    def _rows(table: Any) -> Iterator[dict[str, Any]]:
-        yield from table
-
     def _look(self, row: dict[str, Any]) -> tuple[dict[str, Any], images.Pixels | Refused | None]:
         """The row with its picture; why it is refused; or None where it was never meant for it."""
         if self._needs_chain() and row["status"] != data.OK:
@@ -157,6 +159,10 @@ class Preflight:
         try:
             self._labels(row)
             return row, self._picture(row)
+        except ValidationError as error:
+            found = error.errors()[0]
+            what = f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+            return row, Refused(id=row["id"], reason="columns", detail=f"{error.title} {what}")
         except _BadRowError as error:
             return row, error.refused(row["id"])
 
@@ -173,6 +179,8 @@ class Preflight:
                 seen = error.refused(row["id"])
             else:
                 report.kept.append(number)
+                limit = self._config.rl.max_new_tokens
+                report.too_long += self._kind == "rl" and lengths[2] > limit
                 for found, length in zip(report.lengths, lengths, strict=True):
                     found.values.append(length)
                 return
@@ -184,18 +192,33 @@ class Preflight:
         return any(name.startswith("r1_") for name in self._config.rl.rewards)
 
     def _labels(self, row: Mapping[str, Any]) -> None:
-        """The row's chain, record and answer agree."""
+        """What is learnt and what answers are judged by agree with each other."""
         if not row["answer"]:
             raise _BadRowError("no_answer", "it has no answer")
-        if not self._needs_chain():
+        if row["choices"] and data.question(row).answer_index is None:
+            raise _BadRowError("answer", f"its answer {row['answer']!r} is none of its choices")
+        if self._config.data.target == "answer":
             return
+        self._types(row)
+        if row["status"] == data.OK:
+            self._chain(row)
+
+    def _types(self, row: Mapping[str, Any]) -> None:
+        named = [(t["label"], t["intensity"]) for t in row["types"] or ()]
+        known = [(t.label, t.intensity) for t in Chain.types_of(data.records(row))]
+        if agreement(named, known) != 1.0:
+            raise _BadRowError("types", "its types are not those of its record")
+        if (row["depth_target"] or 0) < 1:
+            raise _BadRowError("depth", f"its depth target is {row['depth_target']}")
+
+    def _chain(self, row: Mapping[str, Any]) -> None:
         chain = well_formed(row["chain"])
         if chain is None:
             found = Chain.parse(row["chain"])
             why = getattr(found, "reason", "a block is empty")
             raise _BadRowError("chain", f"its chain does not parse: {why}")
         said = [(t.label, t.intensity) for t in chain.types]
-        known = [(t.label, t.intensity) for t in Chain.types_of(data.records(row))]
+        known = [(t["label"], t["intensity"]) for t in row["types"] or ()]
         if agreement(said, known) != 1.0:
             raise _BadRowError("types", "its chain names other degradations than its record")
         if not same_answer(chain.answer, row["answer"], row["choices"] or (), row["answer_as"]):

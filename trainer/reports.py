@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+_SHOWN = re.compile(
+    r"(loss|reward|kl|consistency|look/\w+)|rewards/(\w+)_reward/mean|rewards/(reasoning_tokens)/mean"
+    r"|completions/(clipped)_ratio|(depth)/spearman|(types/\w+)"
+)
+"""What people are shown of TRL's figures, and as what."""
 
 
 def versions() -> dict[str, str]:
@@ -32,6 +40,20 @@ def last_figures(path: Path) -> dict[str, float]:
     return last
 
 
+def shown(figures: Mapping[str, Any]) -> dict[str, float]:
+    """The figures that people are shown, by short names."""
+    found = {}
+    for name, value in figures.items():
+        if match := _SHOWN.fullmatch(name):
+            found[next(filter(None, match.groups()))] = float(value)
+    return found
+
+
+def figures_line(figures: Mapping[str, Any]) -> str:
+    """The same in a line; empty where there are none."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in shown(figures).items())
+
+
 def parameters_line(trained: dict[str, dict[str, int]]) -> str:
     """The result of :func:`trainer.models.trainable`."""
     parts = [f"{part} {c['trained']:,} of {c['parameters']:,}" for part, c in trained.items()]
@@ -45,7 +67,13 @@ def lengths_line(summary: dict[str, Any]) -> str:
         f"{name.replace('_', ' ')} {summary[name]['least']:.0f} to {summary[name]['most']:.0f}"
         for name in ("picture_tokens", "prompt_tokens", "completion_tokens")
     ]
-    return (
+    told = (
         f"{summary['rows']} rows to train on, {refused} refused, "
         f"{summary['without_chain']} without a chain; {', '.join(spans)}"
     )
+    if summary["too_long"]:
+        told += (
+            f"\n{summary['too_long']} of them have a chain longer than rl.max_new_tokens: answers "
+            "as deep as that are cut off, and earn nothing"
+        )
+    return told

@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from degrade.schema import PARTS, Chain, Malformed, Question, tokens
@@ -26,7 +28,9 @@ Completion = str | Sequence[Message]
 Reward = Callable[..., list[float]]
 
 _TAG = re.compile(r"</?\w+>")
+_WORD = re.compile(r"[^\W_]")
 _FRESH = 3  # as distinct-3: three words in a row seldom recur in prose
+_MARKS = 2
 _INSTRUCTION = Chain.instruction()
 _QUOTES = " '\"()"
 
@@ -37,26 +41,40 @@ def text_of(completion: Completion) -> str:
         return completion
     found = []
     for message in completion:
-        content = message["content"]
+        content = message.get("content") or ""
         parts = [{"text": content}] if isinstance(content, str) else content
         found += [part.get("text") or "" for part in parts]
     return "\n".join(found)
 
 
 def fresh_tokens(text: str, known: str = "") -> int:
-    """Length in tokens, without those that end three tokens in a row which were there before.
+    """Length in tokens, without the words that end three words in a row which were there before.
 
-    "Before" is earlier in the text, or anywhere in ``known``. Prose loses next to nothing; a
-    phrase said over and over, or copied from the prompt, counts once or not at all.
+    "Before" is earlier in the text, or anywhere in ``known``. A phrase said over and over, or
+    copied from the prompt, counts once or not at all; prose loses a tenth. Case, the width of
+    letters and which number it is make no difference, or counting up would do; marks count with
+    the word before them, two at most.
     """
-    seen = set(_trigrams(tokens(_TAG.sub(" ", known))))  # a block cannot hold tags
-    count = 0
-    found = tokens(text)
-    for gram in _trigrams(found):
-        count += gram not in seen
-        seen.add(gram)
-    # The first two tokens end no trigram; they count with the first that does.
-    return count + min(len(found), _FRESH - 1) if count or len(found) < _FRESH else 0
+    words = [token for token in _kinds(_TAG.sub(" ", known)) if _WORD.match(token)]
+    seen = set(_trigrams(words))  # of known; a block cannot hold its tags
+    run: tuple[str, ...] = ()
+    count = marks = 0
+    fresh = False
+    for token in _kinds(text):
+        if _WORD.match(token):
+            run, marks = (*run, token)[-_FRESH:], 0
+            fresh = run not in seen  # the first two words end no trigram
+            seen.add(run)
+        else:
+            marks += 1
+        count += fresh and marks <= _MARKS
+    return count
+
+
+def _kinds(text: str) -> list[str]:
+    """The tokens of a text, alike where they say the same."""
+    found = tokens(unicodedata.normalize("NFKC", text).casefold())
+    return ["0" if token[0].isdigit() else token for token in found]
 
 
 def _trigrams(found: Sequence[str]) -> list[tuple[str, ...]]:
@@ -66,21 +84,29 @@ def _trigrams(found: Sequence[str]) -> list[tuple[str, ...]]:
 def well_formed(text: str) -> Chain | None:
     """The chain that a text is, if it is nothing else and says something in every block.
 
-    TYPE may be empty: the picture is clean. A block that repeats what the instruction asks for
-    says nothing.
+    TYPE may be empty: the picture is clean. A block without a word (the answer: without a visible
+    sign), or which repeats what the instruction asks for, says nothing.
     """
     chain = Chain.parse(text)
     if isinstance(chain, Malformed):
         return None
-    said = (chain.influence, chain.reasoning, chain.conclusion, chain.answer)
-    return chain if all(part and f">{part}<" not in _INSTRUCTION for part in said) else None
+    said = (chain.influence, chain.reasoning, chain.conclusion)
+    if not all(map(_WORD.search, said)) or all(map(_invisible, chain.answer)):
+        return None
+    copied = any(f">{part}<" in _INSTRUCTION for part in (*said, chain.answer))
+    return None if copied else chain
+
+
+def _invisible(sign: str) -> bool:
+    """Whether a character shows nothing: spaces, zero widths, joiners, selectors."""
+    return unicodedata.category(sign)[0] in "ZCM"
 
 
 # ---------------------------------------------------------------------------------------- ours
 
 
 def format_reward(completions: Sequence[Completion], **columns: Any) -> list[float]:
-    """1 for a chain: five blocks in order, once each, nothing else, none but TYPE empty; else 0.
+    """1 for a chain: five blocks in order, once each, nothing else, only TYPE may be empty; else 0.
 
     Robust-R1 searches the blocks anywhere in the text (FORMAT of its code); a full match leaves
     nothing to add around them. Example: a chain 1, the same cut off in its answer 0.
@@ -175,14 +201,16 @@ def agreement(said: Iterable[tuple[str, float]], truth: Iterable[tuple[str, floa
     if not union:
         return 1.0
     matches = first.keys() & second.keys()
-    # fsum: the value must not depend on the order in which a set is walked.
-    return math.fsum(1.0 - abs(first[k] - second[k]) for k in matches) / len(union)
+    # fsum: the value must not depend on the order in which a set is walked. max, 0 first: what is
+    # no intensity, such as NaN in a column, earns nothing.
+    gained = math.fsum(max(0.0, 1.0 - abs(first[k] - second[k])) for k in matches)
+    return gained / len(union)
 
 
 def _occurrences(pairs: Iterable[tuple[str, float]]) -> dict[tuple[str, int], float]:
-    """(label, how many of it came before) -> intensity."""
+    """(label, how many milder ones of it there are) -> intensity."""
     counts, found = Counter[str](), {}
-    for label, intensity in pairs:
+    for label, intensity in sorted(pairs):
         found[label, counts[label]] = intensity
         counts[label] += 1
     return found
@@ -222,27 +250,42 @@ def length_reward(
 
 # ----------------------------------------------------------------------------- as published
 
-_R1_ITEM = re.compile(r"(\w+(?:\s+\w+)*)\(([\d.]+)\)")
-_R1_FORMAT = re.compile(r"\s*".join(f"<{part}>.*?<{part}_END>" for part in PARTS), re.DOTALL)
+# The patterns of the code, such as <TYPE>(.*?)<TYPE_END>, take time squared in spam that closes no
+# tag; these find the same in one pass. A run of words is taken whole, whether its number follows.
+_R1_ITEM = re.compile(r"(\w++(?:\s++\w++)*+)(?:\(([\d.]+)\))?")
+_R1_SEAMS = [re.compile(rf"<{left}_END>\s*+<{right}>") for left, right in pairwise(PARTS)]
 _R1_BONUS = 0.5
 
 
 def _block(text: str, part: str) -> str | None:
-    found = re.search(rf"<{part}>(.*?)<{part}_END>", text, re.DOTALL)
-    return found[1].strip() if found else None
+    _, opened, rest = text.partition(f"<{part}>")
+    inside, closed, _ = rest.partition(f"<{part}_END>")
+    return inside.strip() if opened and closed else None
 
 
 def _r1_types(text: str) -> list[tuple[str, float | None]]:
     """Label and intensity; None where digits and points are no number (the code raises there)."""
     items = _R1_ITEM.findall(_block(text, "TYPE") or "")
-    return [
-        (label, float(s) if re.fullmatch(r"\d+\.?\d*|\.\d+", s) else None) for label, s in items
-    ]
+    return [(label, _r1_number(s)) for label, s in items if s]
+
+
+def _r1_number(text: str) -> float | None:
+    known = re.fullmatch(r"\d+\.?\d*|\.\d+", text, re.ASCII) is not None
+    value = float(text) if known else math.inf
+    return value if math.isfinite(value) else None
 
 
 def r1_format_reward(completions: Sequence[Completion], **columns: Any) -> list[float]:
     """1 where the five blocks stand anywhere in the text in order, else 0 (code of Robust-R1)."""
-    return [float(_R1_FORMAT.search(text_of(c)) is not None) for c in completions]
+    return [float(_r1_found(text_of(c))) for c in completions]
+
+
+def _r1_found(text: str) -> bool:
+    position = text.find(f"<{PARTS[0]}>")
+    for seam in _R1_SEAMS:
+        found = seam.search(text, position) if position >= 0 else None
+        position = found.end() if found else -1
+    return position >= 0 and text.find(f"<{PARTS[-1]}_END>", position) >= 0
 
 
 def r1_accuracy_reward(
@@ -266,14 +309,13 @@ def r1_type_reward(
 
     Example: lens blur(0.5) for lens blur(0.7) 1.3, said twice 2.6; nothing for one type -1.
     """
-    return [
-        _r1_sum(_r1_types(text_of(completion)), _r1_types(solution), 1.0 + _R1_BONUS)
-        - sum(
-            label not in {said for said, _ in _r1_types(text_of(completion))}
-            for label, _ in _r1_types(solution)
-        )
-        for completion, solution in zip(completions, chain, strict=True)
-    ]
+    rewards = []
+    for completion, solution in zip(completions, chain, strict=True):
+        said, truth = _r1_types(text_of(completion)), _r1_types(solution)
+        named = {label for label, _ in said}
+        missed = sum(label not in named for label, _ in truth)
+        rewards.append(_r1_sum(said, truth, 1.0 + _R1_BONUS) - missed)
+    return rewards
 
 
 def r1_deg_reward(

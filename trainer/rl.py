@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from degrade.errors import UserError
-from degrade.schema import tokens
+from degrade.schema import PARTS, tokens
 from trainer import hf
 from trainer.answers import depth
 from trainer.checkpoints import CheckpointMixin
@@ -144,7 +145,8 @@ def _consistent(base: Any, weight: float) -> dict[str, Any]:
     Answers are sampled about the clean picture, so that damage cannot poison their rewards. The
     better ones of each group are then shown beside the degraded picture, and the model is pulled
     towards giving them the probability that it gives them beside the clean one: per token
-    r - log r - 1 with r = p(degraded) / p(clean), Schulman's estimator of the KL divergence.
+    r - log r - 1 with r = p(degraded) / p(clean), Schulman's estimator of the KL divergence. TYPE
+    and INFLUENCE are left out: they would teach to call a degraded picture clean.
     """
     import torch
 
@@ -177,13 +179,32 @@ def _consistent(base: Any, weight: float) -> dict[str, Any]:
             clean = log_probabilities(inputs["pixel_values"])
         pixels = pictures["pixel_values"].to(inputs["pixel_values"])
         gap = log_probabilities(pixels) - clean
+        said = inputs["completion_ids"].tolist()
+        about = torch.tensor([about_the_scene(row, self.processing_class) for row in said])
         better = (inputs["advantages"] > 0).float().reshape(-1, 1) * inputs["completion_mask"]
+        better = better * about.to(better)
         term = ((gap.exp() - gap - 1) * better).sum() / better.sum().clamp(min=1.0)
         shown = self.accelerator.gather(term.detach()).mean().item()
         self._metrics["train" if model.training else "eval"]["consistency"].append(shown)
         return whole + weight * term / self.current_gradient_accumulation_steps
 
     return {"_generate_and_score_completions": generate, "_compute_loss": loss}
+
+
+def about_the_scene(ids: Sequence[int], processor: Any) -> list[bool]:
+    """Which tokens of an answer come after its TYPE and INFLUENCE blocks; none in what has others.
+
+    Args:
+        ids: Of the answer.
+        processor: Of the model.
+    """
+    opening = f"<{PARTS[2]}>"
+
+    def opened(count: int) -> bool:
+        return opening in processor.tokenizer.decode(ids[:count])
+
+    first = bisect_left(range(len(ids) + 1), True, key=opened)
+    return [position >= first for position in range(len(ids))]
 
 
 # ---------------------------------------------------------------------------------------- vLLM

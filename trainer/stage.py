@@ -45,6 +45,21 @@ class Parts:
     callbacks: list[Any]
 
 
+@contextmanager
+def _written(what: str, where: Path) -> Iterator[None]:
+    """Whatever the libraries raise where a disk is full ends as one thing to mend."""
+    try:
+        yield
+    except (UserError, StoppedError):
+        raise
+    except Exception as error:  # safetensors, torch and the system each have their own
+        raise StoppedError(
+            f"Stopped: {what} could not be written to {where} ({error}; "
+            f"{checkpoints.room(where)}). What is complete is kept; mend that and give the same "
+            "command to go on."
+        ) from error
+
+
 class Stage:
     """One stage of a training run.
 
@@ -55,6 +70,7 @@ class Stage:
         make: Makes the trainer of TRL from its parts.
         say: Told what is going on, a line at a time.
         bars: Shows progress.
+        note: Told the figures of training as they come, a line at a time, beside the bar.
     """
 
     def __init__(
@@ -65,6 +81,7 @@ class Stage:
         make: Callable[[Parts], Any],
         say: Say = lambda text: None,
         bars: Bars = lambda what: nullcontext(),
+        note: Say = lambda text: None,
     ) -> None:
         self.config, self.kind, self.out, self._make = config, kind, out, make
         self.folder = out / kind
@@ -72,6 +89,7 @@ class Stage:
         self.options = config.sft if kind == "sft" else config.rl
         self._say = say if hf.main_process() else lambda text: None
         self._bars = bars if hf.main_process() else lambda what: nullcontext()
+        self._note = note
 
     # ---------------------------------------------------------------------------- the run
 
@@ -114,12 +132,11 @@ class Stage:
                 if check_only:
                     self._forget(run)
                     return report
-                rows = table.select(report["kept"])
-                with self._bars("training") as progress:
-                    trainer = self._trainer(base, processor, rows, progress)
-                    trained = models.trainable(trainer.model)
-                    self._say(reports.parameters_line(trained))
-                    end = self._train(trainer)
+                log = Log(self.folder / LOG, self._note)
+                trainer = self._trainer(base, processor, table.select(report["kept"]), log)
+                trained = models.trainable(trainer.model)
+                self._say(reports.parameters_line(trained))
+                end = self._train(trainer, log)
                 result = self._finish(run, end, base, processor, report, trained)
             except UserError:
                 self._forget(run)
@@ -191,9 +208,10 @@ class Stage:
                 for row in rows
             ]
             part = folder.with_name(f".{BASE}.tmp")
-            shutil.rmtree(part, ignore_errors=True)
-            tiny.build(part, texts, self.config.seed)
-            part.replace(folder)
+            with _written(f"the {TINY} model", part):
+                shutil.rmtree(part, ignore_errors=True)
+                tiny.build(part, texts, self.config.seed)
+                part.replace(folder)
         self._wait()
         return str(folder)
 
@@ -207,26 +225,27 @@ class Stage:
             workers = host_threads()
             with self._bars("looking at rows") as progress:
                 report = looker.check(table, workers, progress)
-            listed = "".join(line(r) for r in report.refused)
-            write_atomic(self.refused, listed.encode())
-            self._say(reports.lengths_line(report.summary()))
+            self.refused.unlink(missing_ok=True)
+            if report.refused:
+                write_atomic(self.refused, "".join(map(line, report.refused)).encode())
             if self.config.data.refused == "stop":
                 report.stop(str(self.refused))
             if not report.kept:
                 raise UserError(f"All rows are refused; see {self.refused}.")
             write_atomic(path, pretty({**report.summary(), "kept": report.kept}))
         self._wait()
-        return read_json(path)
+        found = read_json(path)
+        self._say(reports.lengths_line(found))
+        return found
 
     # ---------------------------------------------------------------------------- training
 
-    def _trainer(self, base: str, processor: Any, rows: Any, progress: Progress | None) -> Any:
+    def _trainer(self, base: str, processor: Any, rows: Any, log: Log) -> Any:
         import torch
 
         if self.config.machine.threads:
             torch.set_num_threads(self.config.machine.threads)
         lora = self.config.model.lora
-        log = Log(self.folder / LOG, progress)
         callbacks = [log.callback()]
         if self.config.watch.answer_every and hf.sharded():
             self._say("Sharded weights cannot answer during training: no looks at answers.")
@@ -299,15 +318,14 @@ class Stage:
         }
 
     def _trackers(self) -> None:
-        for name in self.config.watch.trackers:
-            package = {"comet_ml": "comet_ml"}.get(name, name)
-            if find_spec(package) is None:
+        for name in self.config.watch.trackers:  # named as their packages are
+            if find_spec(name) is None:
                 raise UserError(
-                    f"The tracker {name} is not installed: pip install {package}, or take it out "
-                    "of watch.trackers."
+                    f"The tracker {name} is not installed: pip install {name}, or take it out of "
+                    "watch.trackers."
                 )
 
-    def _train(self, trainer: Any) -> Path:
+    def _train(self, trainer: Any, log: Log) -> Path:
         """Train, from the last checkpoint where there is one, up to that of the last step."""
         folder = self.folder / CHECKPOINTS
         last = checkpoints.latest(folder) if hf.main_process() else None
@@ -318,7 +336,8 @@ class Stage:
             return last  # going on from there, Trainer would take a step more
         if last:
             self._say(f"Going on from {last.name}.")
-        trainer.train(resume_from_checkpoint=str(last) if last else None)
+        with self._bars("training") as log.progress:
+            trainer.train(resume_from_checkpoint=str(last) if last else None)
         return folder / f"checkpoint-{trainer.state.global_step}"
 
     # -------------------------------------------------------------------------------- end
@@ -336,7 +355,7 @@ class Stage:
             self._wait()  # for the summary
             return read_json(self.folder / SUMMARY)
         part = self.folder / f".{MODEL}.tmp"
-        try:
+        with _written("the model", part):
             shutil.rmtree(part, ignore_errors=True)
             if self.config.model.lora:
                 checkpoints.export(end, self.folder / ADAPTER)
@@ -357,13 +376,6 @@ class Stage:
             }
             write_card(part, self.config, self.kind, base, extra)
             part.replace(self.folder / MODEL)
-        except UserError:
-            raise
-        except Exception as error:
-            raise StoppedError(
-                f"Stopped: the model could not be written to {self.folder} ({error}). Its "
-                "checkpoints are kept; mend that and give the same command."
-            ) from error
         result = run.finish(0, lambda shards: {"rows": report["rows"]}, extra)
         self._wait()
         return result
