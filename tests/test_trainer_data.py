@@ -124,7 +124,8 @@ def test_pictures_made_on_the_fly_are_the_stored_ones_and_the_same_each_time(sma
     for made, again, stored in zip(rows[0], rows[0], rows[1], strict=True):
         assert np.array_equal(made["image"], stored["image"])
         assert np.array_equal(made["image"], again["image"])
-    clean = table(small, "rl").with_transform(converter(small, "stored", rl__consistency=1.0))
+    about_the_scene = {"rl__consistency": 1.0, "rl__rewards": {"format": 1.0, "answer": 1.0}}
+    clean = table(small, "rl").with_transform(converter(small, "stored", **about_the_scene))
     for row, stored, entry in zip(
         clean, rows[1], Dataset(small).entries("train", "rl"), strict=True
     ):
