@@ -13,6 +13,16 @@ from annotate.options import DEFAULTS, AnnotateOptions, Stages, Structured, read
 from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
+    BaseUrl,
+    BatchApi,
+    Concurrency,
+    DryRun,
+    JournalFile,
+    KeyEnv,
+    MaxCost,
+    MaxTokensName,
+    PerMinute,
+    PricesFile,
     Quiet,
     Workers,
     err,
@@ -23,7 +33,6 @@ from degrade.console import (
 )
 
 MODEL = "Model (--writer llm)"
-LIMITS = "Limits and money (--writer llm)"
 
 
 def annotate(
@@ -47,13 +56,8 @@ def annotate(
     model: Annotated[
         str, typer.Option(help="The provider's name.", rich_help_panel=MODEL)
     ] = DEFAULTS.model,
-    base_url: Annotated[
-        str | None,
-        typer.Option(help="Endpoint, up to /v1 (default: OpenAI's).", rich_help_panel=MODEL),
-    ] = DEFAULTS.base_url,
-    key_env: Annotated[
-        str, typer.Option(help="Environment variable with the API key.", rich_help_panel=MODEL)
-    ] = DEFAULTS.key_env,
+    base_url: BaseUrl = DEFAULTS.base_url,
+    key_env: KeyEnv = DEFAULTS.key_env,
     stages: Annotated[
         Stages,
         typer.Option(
@@ -84,41 +88,15 @@ def annotate(
     judge: Annotated[
         str, typer.Option(help="Model that fills `answerable`.", rich_help_panel=MODEL)
     ] = DEFAULTS.judge,
-    max_tokens_field: Annotated[
-        Literal["max_completion_tokens", "max_tokens"],
-        typer.Option(help="How the endpoint calls it.", rich_help_panel=MODEL),
-    ] = DEFAULTS.max_tokens_field,
-    journal: Annotated[
-        Path | None,
-        typer.Option(help="File of paid answers (default: OUT.sqlite).", rich_help_panel=LIMITS),
-    ] = DEFAULTS.journal,
-    concurrency: Annotated[
-        int, typer.Option(help="Most requests in flight.", rich_help_panel=LIMITS)
-    ] = DEFAULTS.concurrency,
-    requests_per_minute: Annotated[
-        float | None, typer.Option(rich_help_panel=LIMITS)
-    ] = DEFAULTS.requests_per_minute,
-    tokens_per_minute: Annotated[
-        float | None, typer.Option(rich_help_panel=LIMITS)
-    ] = DEFAULTS.tokens_per_minute,
-    max_cost: Annotated[
-        float | None, typer.Option(help="US dollars.", rich_help_panel=LIMITS)
-    ] = DEFAULTS.max_cost,
-    prices: Annotated[
-        Path | None, typer.Option(help="Your price table (YAML).", rich_help_panel=LIMITS)
-    ] = DEFAULTS.prices,
-    batch_api: Annotated[
-        bool,
-        typer.Option(
-            "--batch-api",
-            help="Submit to the batch endpoint, or collect what came back; repeat until done.",
-            rich_help_panel=LIMITS,
-        ),
-    ] = DEFAULTS.batch_api,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Count requests, tokens, cost.", rich_help_panel=LIMITS),
-    ] = False,
+    max_tokens_field: MaxTokensName = DEFAULTS.max_tokens_field,
+    journal: JournalFile = DEFAULTS.journal,
+    concurrency: Concurrency = DEFAULTS.concurrency,
+    requests_per_minute: PerMinute = DEFAULTS.requests_per_minute,
+    tokens_per_minute: PerMinute = DEFAULTS.tokens_per_minute,
+    max_cost: MaxCost = DEFAULTS.max_cost,
+    prices: PricesFile = DEFAULTS.prices,
+    batch_api: BatchApi = DEFAULTS.batch_api,
+    dry_run: DryRun = False,
     workers: Workers = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the chains in OUT.")
@@ -138,6 +116,7 @@ def annotate(
     """
     given = {k: v for k, v in locals().items() if k in AnnotateOptions.model_fields}
     from annotate import job, report
+    from degrade.chat_tables import estimate_table
 
     options = read_options(given)
     dest = dest or run.with_name(f"{run.resolve().name}-chains")
@@ -146,7 +125,7 @@ def annotate(
         if as_json:
             print_json(found)
         else:
-            out.print(report.estimate_table(found))
+            out.print(estimate_table(found))
         return
     told: list[str] = []
 

@@ -1,27 +1,23 @@
-"""How chains meet the gateway: opened per run, estimated dry, or asked through batches."""
+"""How chains meet the gateway: estimated dry, or asked through batches."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from annotate.ask import Asker
 from annotate.llm import LlmWriter, annotate_row
 from annotate.rows import Rows, own_pixel_limit
-from degrade.chat import Chat, Endpoint, Limits, Prices, Reply, Request, Usage
+from degrade.chat import Chat, Reply, Request, Usage
+from degrade.chat_session import Session
 from degrade.shards import Stored
 
 CHUNK = 200
 """Rows whose requests are held at a time: their pictures are most of the memory."""
-
-
-DRAIN_SECONDS = 30.0
-"""How long an interrupted run waits for answers that are paid for already."""
 
 
 class PendingError(Exception):
@@ -72,113 +68,34 @@ class _Rehearsal:
         )
 
 
-class Gateway:
-    """The gateway of one annotation.
-
-    Args:
-        endpoint: Where requests go.
-        journal: File of paid answers; it outlives the chains, so that nothing is paid twice.
-        limits: How fast and how much.
-        prices: A price table of the user's.
-        tell: Called with what a person who waits should know.
-    """
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        journal: Path,
-        limits: Limits,
-        prices: Path | None,
-        tell: Callable[[str], None] = lambda text: None,
-    ) -> None:
-        self._endpoint, self._journal, self._limits = endpoint, journal, limits
-        self._prices, self._tell = Prices(prices), tell
-        self._bill: dict[str, Any] = {}
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Chat]:
-        """The gateway for a run; its bill is kept when it closes."""
-        self._journal.parent.mkdir(parents=True, exist_ok=True)
-        async with Chat(self._endpoint, self._journal, self._limits, self._prices) as chat:
-            try:
-                yield chat
-            finally:
-                chat.stop()
-                if chat.in_flight:
-                    self._tell(
-                        f"Stopping. Waiting up to {DRAIN_SECONDS:.0f} s for {chat.in_flight} "
-                        "answers that are being paid for; ^C again gives them up."
-                    )
-                await chat.drain(DRAIN_SECONDS)
-                this, total = chat.bill(this_run=True), chat.bill()
-                self._bill = {
-                    "this_run": this.total.model_dump(mode="json"),
-                    "in_all": total.total.model_dump(mode="json"),
-                    "stages": {k: v.model_dump(mode="json") for k, v in total.stages.items()},
-                    "answers_from_the_journal": chat.hits,
-                }
-
-    def bill(self) -> dict[str, Any]:
-        """What was spent, by the journal: in this run and in all."""
-        if not self._bill:  # nothing was asked, for the chains were there already
-            asyncio.run(self._read())
-        return self._bill
-
-    async def _read(self) -> None:
-        async with self.open():
-            pass
+class Gateway(Session):
+    """The gateway of one annotation."""
 
     def estimate(self, writer: LlmWriter, rows: Rows) -> dict[str, Any]:
         """What a run would ask for and cost; sends nothing. One attempt per row is assumed."""
-        with own_pixel_limit():
-            return asyncio.run(self._estimate(writer, rows))
-
-    async def _estimate(self, writer: LlmWriter, rows: Rows) -> dict[str, Any]:
         once = writer.options.model_copy(update={"attempts": 1})
-        total: dict[str, Any] = {}
-        async with self.open() as chat:
+
+        async def chunks() -> AsyncIterator[list[Request]]:
             for chunk in _chunks(rows):
                 rehearsal = _Rehearsal()
                 await _all(chunk, rows, rehearsal, once, writer.name)
-                found = await chat.estimate(rehearsal.asked)
-                for name, value in found.model_dump(mode="json").items():
-                    total[name] = _added(total.get(name), value)
-        return total
+                yield rehearsal.asked
+
+        with own_pixel_limit():
+            return asyncio.run(self.estimate_requests(chunks))
 
     def batch(self, writer: LlmWriter, rows: Rows) -> bool:
-        """Collect what came back and hand in what is missing; True where nothing is.
+        """See :meth:`Session.batch_requests`."""
 
-        Repeat the command until it is True: then every answer is in
-        the journal and the run costs nothing more.
-        """
+        async def missing(chat: Chat) -> AsyncIterator[Request]:
+            for chunk in _chunks(rows):
+                collector = _Collector(chat)
+                await _all(chunk, rows, collector, writer.options, writer.name)
+                for request in collector.missing.values():
+                    yield request
+
         with own_pixel_limit():
-            return asyncio.run(self._batch(writer, rows))
-
-    async def _batch(self, writer: LlmWriter, rows: Rows) -> bool:
-        async with self.open() as chat:
-            collected = await chat.collect()
-            under_way = [s for s in await chat.poll() if s.status != "completed"]
-            if under_way:
-                states = ", ".join(f"{s.requests} requests {s.status}" for s in under_way)
-                self._tell(f"Under way: {states}. Give the same command later.")
-                return False
-            requests = 0
-
-            async def missing() -> AsyncIterator[Request]:
-                nonlocal requests
-                for chunk in _chunks(rows):
-                    collector = _Collector(chat)
-                    await _all(chunk, rows, collector, writer.options, writer.name)
-                    for request in collector.missing.values():
-                        requests += 1
-                        yield request
-
-            submitted = await chat.submit(missing())
-        self._tell(
-            f"Collected {collected.answers} answers; handed in {requests} requests in "
-            f"{len(submitted)} batches. Give the same command later to collect them."
-        )
-        return not requests
+            return asyncio.run(self.batch_requests(missing))
 
 
 def _chunks(rows: Iterable[Stored]) -> Iterator[list[Stored]]:
@@ -193,13 +110,3 @@ async def _all(chunk: list[Stored], rows: Rows, asker: Asker, options: Any, writ
             await annotate_row(rows, item, asker, options, writer)
 
     await asyncio.gather(*(one(item) for item in chunk))
-
-
-def _added(a: Any, b: Any) -> Any:
-    if a is None or b is None or isinstance(b, str):
-        return b if a is None else a
-    if isinstance(b, list):
-        if (b and isinstance(b[0], str)) or (a and isinstance(a[0], str)):
-            return sorted({*a, *b})
-        return [x + y for x, y in zip(a, b, strict=True)] if a and b else a or b
-    return a + b

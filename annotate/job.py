@@ -97,7 +97,7 @@ def estimate_run(
 def _model(
     options: AnnotateOptions, dest: Path, news: Callable[[str], None]
 ) -> tuple[Gateway, LlmWriter]:
-    journal = options.journal or dest.with_name(f"{dest.name}.sqlite")
+    journal = options.journal_beside(dest)
     gateway = Gateway(options.endpoint(), journal, options.limits(), options.prices, news)
     asked = LlmOptions(
         model=options.model,

@@ -27,9 +27,9 @@ from annotate.ask import Asker, LlmOptions, Pictures, SilentError, json_object, 
 from annotate.checks import LENGTH_HIGH, LENGTH_LOW, check
 from annotate.depth import target, tokens
 from annotate.rows import Rows
-from annotate.streaming import drained
 from degrade import images
 from degrade.chat import Picture, RowError
+from degrade.chat_session import drained
 from degrade.schema import Annotation, Chain, Finding, Malformed, Question, Row
 from degrade.shards import Stored
 

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-from degrade.schema import Record
-
-if TYPE_CHECKING:
-    from degrade.chat_limits import Limits
-    from degrade.chat_transport import Endpoint
-
-R = TypeVar("R", bound=BaseModel)
-WHAT = "the options of annotate"
+from degrade.chat_options import EndpointOptions
+from degrade.configs import validated
 
 Structured = Literal["schema", "text", "slots"]
 """``schema``: structured outputs. ``text``: plain answers, for models without them. ``slots``: the
@@ -25,15 +18,15 @@ Stages = Literal["staged", "combined"]
 """``staged``: a request per part, each shown what its part may know. ``combined``: one for all."""
 
 
-class AnnotateOptions(Record):
+class AnnotateOptions(EndpointOptions):
     """How chains are written: of each option, the command line's name, type and default.
+
+    What an endpoint needs is in :class:`degrade.chat_options.EndpointOptions`.
 
     Attributes:
         writer: ``offline``: a grammar; ``llm``: a model. What belongs to the other is refused.
         seed: Root of the offline writer's choices of words.
         model: The provider's name of the model.
-        base_url: The endpoint, up to ``/v1``; ``None``: ``OPENAI_BASE_URL``, else OpenAI.
-        key_env: Environment variable with the API key.
         stages: See :data:`Stages`; ``combined`` needs ``reveal_answer``.
         structured: See :data:`Structured`.
         pictures: Send pictures to the model.
@@ -41,21 +34,13 @@ class AnnotateOptions(Record):
         attempts: Tries per row until the checks pass.
         temperature: 0 to 2; ``None`` leaves it to the provider.
         judge: Model that fills ``answerable``; none where empty.
-        max_tokens_field: How the endpoint calls the bound of an answer's length.
-        journal: File of paid answers; ``None``: beside the chains, with ``.sqlite`` appended.
-        concurrency: Most requests in flight.
-        requests_per_minute: Most requests in a minute; ``None``: any.
-        tokens_per_minute: Most tokens in a minute; ``None``: any.
-        max_cost: US dollars that the journal may have spent; ``None``: any.
-        prices: A price table of the user's (YAML).
-        batch_api: Use the provider's batch endpoint.
     """
+
+    what: ClassVar[str] = "the options of annotate"
 
     writer: Literal["offline", "llm"] = "offline"
     seed: int = 0
     model: str = ""
-    base_url: str | None = None
-    key_env: str = "OPENAI_API_KEY"
     stages: Stages = "staged"
     structured: Structured = "schema"
     pictures: bool = True
@@ -63,14 +48,6 @@ class AnnotateOptions(Record):
     attempts: Annotated[int, Field(ge=1)] = 3
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     judge: str = ""
-    max_tokens_field: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
-    journal: Path | None = None
-    concurrency: int = 8
-    requests_per_minute: float | None = None
-    tokens_per_minute: float | None = None
-    max_cost: float | None = None
-    prices: Path | None = None
-    batch_api: bool = False
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
@@ -92,32 +69,6 @@ class AnnotateOptions(Record):
             raise ValueError("'slots' are one request anyway: leave 'stages' as it is")
         return self
 
-    def endpoint(self) -> Endpoint:
-        """Where requests go.
-
-        Raises:
-            UserError: The base URL or the variable's name is none.
-        """
-        from degrade.chat_transport import Endpoint
-
-        return self._as(Endpoint, "base_url", "key_env", "max_tokens_field")
-
-    def limits(self) -> Limits:
-        """How fast and how much.
-
-        Raises:
-            UserError: Out of range.
-        """
-        from degrade.chat_limits import Limits
-
-        per_minute = ("requests_per_minute", "tokens_per_minute")
-        return self._as(Limits, "concurrency", *per_minute, "max_cost")
-
-    def _as(self, model: type[R], *names: str) -> R:
-        from degrade.configs import validated
-
-        return validated(model, {name: getattr(self, name) for name in names}, WHAT)
-
 
 DEFAULTS = AnnotateOptions()
 
@@ -128,9 +79,7 @@ def read_options(given: Mapping[str, Any]) -> AnnotateOptions:
     Raises:
         UserError: An unknown key, or a value that is not allowed: names the key and what is.
     """
-    from degrade.configs import validated
-
-    options = validated(AnnotateOptions, given, WHAT)
+    options = validated(AnnotateOptions, given, AnnotateOptions.what)
     options.endpoint()  # their ranges are said once, where they are used
     options.limits()
     return options

@@ -7,10 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from degrade.chat_cost import dollars
-
-_MONEY = "_micro_usd"
-_ALWAYS = frozenset({"requests", "answers", "prompt_tokens", "completion_tokens", "cost_micro_usd"})
+from degrade.chat_tables import UNPRICED, bill_lines, words
 
 
 def summary_table(summary: dict[str, Any]) -> Table:
@@ -23,7 +20,7 @@ def summary_table(summary: dict[str, Any]) -> Table:
     bill = summary.get("bill")
     table = Table("", box=None, caption_justify="left")
     if bill and bill["in_all"]["unpriced"]:
-        table.caption = "Unpriced: requests to a model without a price. Give one with --prices."
+        table.caption = UNPRICED
     for heading in ("this run", "in all") if bill else ("chains",):
         table.add_column(heading, justify="right")
     for name, this, total in _lines(summary):
@@ -43,11 +40,10 @@ def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield "answerable", "", f"{counts['answerable']:,} of {counts['judged']:,} judged"
     if bill:
         yield "[bold]bill[/]", "", ""
-        yield from _bill(bill["this_run"], bill["in_all"])
-        yield "  answers from the journal", f"{bill['answers_from_the_journal']:,}", ""
+        yield from bill_lines(bill)
     yield "[bold]speed[/]", "", ""
     for name, value in summary["speed"].items():
-        yield f"  {_words(name)}", f"{value:,}", ""
+        yield f"  {words(name)}", f"{value:,}", ""
     if counts["ok"]:
         yield from _texts(counts)
 
@@ -55,51 +51,11 @@ def _lines(summary: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 def _texts(counts: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "[bold]depth[/]", "", ""
     for name in ("reasoning_tokens_mean", "chain_tokens_mean"):
-        yield f"  {_words(name)}", "", f"{counts[name]:,.1f}"
+        yield f"  {words(name)}", "", f"{counts[name]:,.1f}"
     for name in ("depth_spearman", "chain_spearman"):
-        yield f"  {_words(name)}", "", f"{counts[name]:.3f}"
+        yield f"  {words(name)}", "", f"{counts[name]:.3f}"
     varied = counts["diversity"]
     yield f"[bold]diversity[/] of {varied['sample']:,}", "", ""
     yield "  unique", "", f"{varied['unique']:.1%}"
     for name in ("distinct_3", "self_bleu_3"):
-        yield f"  {_words(name)}", "", f"{varied[name]:.3f}"
-
-
-def _bill(this: dict[str, Any], total: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for name, value in total.items():
-        if name == "reasons" or not (value or name in _ALWAYS):
-            continue
-        yield f"  {_words(name)}", _amount(name, this), _amount(name, total)
-    # What went wrong on the way, by name; a retry may have mended it.
-    for reason, number in total["reasons"].items():
-        yield f"    {reason}", f"{this['reasons'].get(reason, 0):,}", f"{number:,}"
-
-
-def _amount(name: str, line: dict[str, Any]) -> str:
-    if not name.endswith(_MONEY):
-        return f"{line[name]:,}"
-    if name != "cost" + _MONEY or not line["unpriced"]:
-        return dollars(line[name])
-    return f"{dollars(line[name])} and unknown" if line[name] else "unknown"
-
-
-def estimate_table(found: dict[str, Any]) -> Table:
-    """What a dry run counted."""
-    table = Table("", box=None)
-    for heading in ("least", "likely", "most"):
-        table.add_column(heading, justify="right")
-    for name in ("requests", "unique", "stored", "to_send"):
-        table.add_row(_words(name), "", f"{found[name]:,}", "")
-    for name in ("prompt_tokens", "completion_tokens"):
-        table.add_row(_words(name), *(f"{n:,}" for n in found[name]))
-    cost = found["cost" + _MONEY]
-    if cost is None:
-        models = ", ".join(found["unpriced_models"])
-        table.add_row("cost", "", f"unknown: no price of {models}; give --prices", "")
-    else:
-        table.add_row("cost", *map(dollars, cost))
-    return table
-
-
-def _words(name: str) -> str:
-    return name.removesuffix(_MONEY).replace("_", " ")
+        yield f"  {words(name)}", "", f"{varied[name]:.3f}"

@@ -1,18 +1,19 @@
-"""The last stage of a build: joins pool, records and chains into the files of the data set."""
+"""The last stage of a build: joins what the others made into the files of the data set."""
 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import yaml
 
 from builders import stats
 from builders.pool import Pool, PoolRow
-from builders.recipe import DatasetRecipe, portable
+from builders.recipe import BuildRecipe, DatasetRecipe, portable
 from builders.table import DATA, OK, RECIPE, Entry, Example, columns, part_name
 from degrade.errors import UserError
 from degrade.runs import Marker, Progress, Run, line, split_counts, write_atomic
@@ -24,6 +25,9 @@ CHAINS = "chains.jsonl"
 """What ``degrade-cli annotate`` writes."""
 
 SHARD_ROWS = 512
+
+R = TypeVar("R", bound=BuildRecipe)
+J = TypeVar("J")
 
 
 def runs_of(stages: Path, split: str) -> Path:
@@ -43,8 +47,8 @@ class DataShard(Marker):
     failures: tuple[Failure, ...] = ()
 
 
-class Assembly:
-    """The joining of finished stages.
+class Assembly(ABC, Generic[R, J]):
+    """Writes the files of a data set, and resumes; ``J`` is what a row is made of.
 
     Args:
         recipe: What is built.
@@ -53,46 +57,59 @@ class Assembly:
         stages: Folder of the stages' runs.
     """
 
-    def __init__(
-        self, recipe: DatasetRecipe, pool: Pool, folder: Run[DataShard], stages: Path
-    ) -> None:
+    def __init__(self, recipe: R, pool: Pool[R], folder: Run[DataShard], stages: Path) -> None:
         self.recipe, self.pool, self.folder, self.stages = recipe, pool, folder, stages
 
-    def write(self, chains: dict[str, Any], progress: Progress) -> None:
+    @abstractmethod
+    def _parts(self) -> dict[str, int]:
+        """Name of each part in the order to write them -> its rows, failed ones included."""
+
+    @property
+    @abstractmethod
+    def _splits(self) -> Iterable[str]:
+        """The splits in order."""
+
+    @abstractmethod
+    def _joined(self) -> Iterator[J | Failure]:
+        """What each row of the parts is made of, in their order, or why there is no row."""
+
+    @abstractmethod
+    def _entry(self, joined: J) -> Entry:
+        """A row with its pictures."""
+
+    def _first_failures(self) -> Iterable[Failure]:
+        """What was lost before rows were joined."""
+        return self.pool.failures()
+
+    def write(self, extra: Mapping[str, Any], progress: Progress) -> None:
         """Write what is not committed yet, then the summary.
 
         Args:
-            chains: The summary of each split's chains.
+            extra: Further keys of the summary.
             progress: Called with rows done and in all.
         """
-        parts = Counter(row.part for row in self.pool.rows())
-        total = parts.total()
+        parts = self._parts()
+        total = sum(parts.values())
         (self.folder.out / DATA).mkdir(exist_ok=True)
         rows = self._joined()
         index = done = 0
         progress(0, total)
-        for part in (part_name(*key) for key in self.recipe.parts):
-            pieces = split_counts(parts[part], SHARD_ROWS)
+        for part, count in parts.items():
+            pieces = split_counts(count, SHARD_ROWS)
             for i, piece in enumerate(pieces):
                 path = self.folder.out / DATA / f"{part}-{i:05d}-of-{len(pieces):05d}.parquet"
                 self._shard(index, path, rows, len(piece))
                 index, done = index + 1, done + len(piece)
                 progress(done, total)
-        first = tuple(self.pool.failures())
+        first = tuple(self._first_failures())
         self.folder.commit(
             DataShard(fingerprint=self.folder.fingerprint, index=index, examples=(), failures=first)
         )
         text = yaml.safe_dump(portable(self.recipe), sort_keys=False, allow_unicode=True, width=96)
         write_atomic(self.folder.out / RECIPE, text.encode())
-        self.folder.finish(index + 1, self._counts, {"chains": chains})
+        self.folder.finish(index + 1, self._counts, extra)
 
-    def _shard(
-        self,
-        index: int,
-        path: Path,
-        rows: Iterator[tuple[PoolRow, Row, Annotation] | Failure],
-        count: int,
-    ) -> None:
+    def _shard(self, index: int, path: Path, rows: Iterator[J | Failure], count: int) -> None:
         """Write one file of the next ``count`` rows, unless it is there already."""
         done = self.folder.committed(index)
         shard = None if done else ParquetShard(path, picture_schema(Example))
@@ -106,7 +123,7 @@ class Assembly:
                 if isinstance(joined, Failure):
                     failures.append(joined)
                     continue
-                entry = self._entry(*joined)
+                entry = self._entry(joined)
                 shard.add(columns(entry))
                 examples.append(entry.row)
             if shard is None:
@@ -125,13 +142,45 @@ class Assembly:
             )
         )
 
-    def _joined(self) -> Iterator[tuple[PoolRow, Row, Annotation] | Failure]:
-        """Every row of the pool with its record and its chain, or why it has none."""
+    def _counts(self, shards: Iterable[DataShard]) -> dict[str, Any]:
+        reasons: Counter[str] = Counter()
+        content = hashlib.sha256()
+
+        def examples() -> Iterator[Example]:
+            for shard in shards:
+                reasons.update(f.reason for f in shard.failures)
+                for example in shard.examples:
+                    content.update(line(example).encode())
+                    yield example
+
+        counted = stats.count(examples(), self._splits)
+        failures = {"quarantined": reasons.total(), "failures": dict(sorted(reasons.items()))}
+        return {**counted, **failures, "content": content.hexdigest()[:16]}
+
+
+class Chained(NamedTuple):
+    """A row of the pool with its record and its chain."""
+
+    row: PoolRow
+    record: Row
+    written: Annotation
+
+
+class ChainAssembly(Assembly[DatasetRecipe, Chained]):
+    """The joining of pool, records and chains."""
+
+    @property
+    def _splits(self) -> Iterable[str]:
+        return self.recipe.splits
+
+    def _parts(self) -> dict[str, int]:
+        parts = Counter(row.part for row in self.pool.rows())
+        return {name: parts[name] for name in (part_name(*key) for key in self.recipe.parts)}
+
+    def _joined(self) -> Iterator[Chained | Failure]:
         for split in self.recipe.splits:
             run = runs_of(self.stages, split)
-            failed = {
-                f.id: f for f in map(Failure.model_validate, json_lines(run / RUN_QUARANTINE))
-            }
+            failed = failures_of(run)
             records = map(Row.model_validate, json_lines(run / METADATA))
             written = map(
                 Annotation.model_validate, json_lines(chains_of(self.stages, split) / CHAINS)
@@ -146,12 +195,12 @@ class Assembly:
                         f"The stages in {self.stages} do not fit: {row.id!r}, {record.id!r} and "
                         f"{chain.id!r} meet in one row. Build again with --overwrite."
                     )
-                yield row, record, chain
+                yield Chained(row, record, chain)
 
-    def _entry(self, row: PoolRow, record: Row, written: Annotation) -> Entry:
+    def _entry(self, joined: Chained) -> Entry:
+        row, record, written = joined
         image = (runs_of(self.stages, row.split) / record.file_name).read_bytes()
         clean = (self.pool.folder / row.picture).read_bytes()
-        index = row.question.answer_index
         chain = written.chain if written.status == OK else None
         asked = row.question
         if not asked.question:  # then the chain says what the picture shows
@@ -159,15 +208,16 @@ class Assembly:
             asked = asked.model_copy(update={"question": self.recipe.ask, "answer": said})
         example = Example(
             id=row.id,
+            item=row.id,
             source=row.source,
             group=row.group,
             split=row.split,
             use=row.use,
             status=written.status,
             detail=written.detail or "; ".join(f.detail for f in written.findings),
-            **_asked(asked),
-            answer_text=asked.answer_text,
-            answer_index=-1 if index is None else index,
+            task=row.task,
+            **known(asked),
+            references=row.references,
             degradations=record.degradations,
             types=Chain.types_of(record.applied),
             applied=record.applied,
@@ -191,21 +241,18 @@ class Assembly:
         )
         return Entry(example, image, clean)
 
-    def _counts(self, shards: Iterable[DataShard]) -> dict[str, Any]:
-        reasons: Counter[str] = Counter()
-        content = hashlib.sha256()
 
-        def examples() -> Iterator[Example]:
-            for shard in shards:
-                reasons.update(f.reason for f in shard.failures)
-                for example in shard.examples:
-                    content.update(line(example).encode())
-                    yield example
-
-        counted = stats.count(examples(), self.recipe.splits)
-        failures = {"quarantined": reasons.total(), "failures": dict(sorted(reasons.items()))}
-        return {**counted, **failures, "content": content.hexdigest()[:16]}
+def failures_of(run: Path) -> dict[str, Failure]:
+    """What a run of degraded pictures could not do, by id."""
+    found = map(Failure.model_validate, json_lines(run / RUN_QUARANTINE))
+    return {failure.id: failure for failure in found}
 
 
-def _asked(question: Question) -> dict[str, Any]:
-    return {name: getattr(question, name) for name in Question.model_fields}
+def known(question: Question) -> dict[str, Any]:
+    """The columns of a row that follow from its question."""
+    index = question.answer_index
+    return {
+        **{name: getattr(question, name) for name in Question.model_fields},
+        "answer_text": question.answer_text,
+        "answer_index": -1 if index is None else index,
+    }

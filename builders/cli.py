@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
+from builders.cli_build import Overwrite, bar, build, built
 from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
@@ -21,164 +20,13 @@ from degrade.console import (
     progress_bar,
     say,
 )
-from degrade.errors import UserError
 
 if TYPE_CHECKING:
-    from builders.dataset import Bar, ChainsStage, Result
-    from builders.sources import SourceSpec
+    from builders.dataset import ChainsStage
+
+__all__ = ["build", "demo", "export", "formats", "push", "replay", "validate"]
 
 EXIT_INVALID = 1
-
-build = typer.Typer(
-    help="Build data sets from sources, degradations and chains.", no_args_is_help=True
-)
-
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what another one wrote.")]
-
-
-def bar(quiet: bool) -> Bar:
-    """Opens progress bars for stages."""
-
-    @contextmanager
-    def opened(what: str) -> Iterator[Any]:
-        with progress_bar(what, quiet) as progress:
-            yield progress
-
-    return opened
-
-
-@build.command("dataset")
-def build_dataset(
-    ctx: typer.Context,
-    recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="Preset (robust-r1-11k, demo) or .yaml file.")
-    ],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
-    source: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="KIND:PATH[,key=value ...] put before the recipe's own sources; may be repeated."
-        ),
-    ] = None,
-    scale: Annotated[
-        float, typer.Option(min=0.0001, help="Multiply the rows of all splits, to try a recipe.")
-    ] = 1.0,
-    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
-    device: Device = "auto",
-    batch: Annotated[
-        int | None, typer.Option(min=1, help="Pictures per batch.", rich_help_panel="Machine")
-    ] = None,
-    workers: Workers = None,
-    keep_stages: Annotated[
-        bool, typer.Option("--keep-stages", help="Keep OUT.build, what the stages wrote.")
-    ] = False,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Build a data set: collect, degrade, annotate, assemble.
-
-    The same command goes on with an unfinished build and does nothing to a finished one.
-
-    Examples:
-        degrade-cli build dataset robust-r1-11k data --source folder:photos,license=CC0-1.0
-
-        degrade-cli build dataset my.yaml data
-    """
-    from builders import recipe as recipes
-    from builders.card import write_card
-    from builders.dataset import Build, Machine
-
-    changes: dict[str, Any] = {"sources": [_spec(text, recipe) for text in source or ()]}
-    if seed is not None:
-        changes["seed"] = seed
-    chosen, base = recipes.load(recipe, changes)
-    if scale != 1.0:
-        chosen = chosen.scaled(scale)
-    stage: ChainsStage = ctx.find_root().obj
-    command = f"degrade-cli build dataset {Path(recipe).name} OUT"
-    command += "".join(f" --source {_shown(text)}" for text in source or ())
-    command += f" --scale {scale:g}" if scale != 1.0 else ""
-    command += f" --seed {seed}" if seed is not None else ""
-    made = Build(
-        chosen,
-        base,
-        dest,
-        stage,
-        lambda folder: write_card(folder, command),
-        Machine(device, batch, workers),
-    )
-    result = made.run(bar(quiet or as_json), overwrite, keep_stages)
-    if _built(dest, result, as_json, quiet):
-        raise typer.Exit(EXIT_QUARANTINE)
-
-
-def _built(dest: Path, result: Result, as_json: bool, quiet: bool) -> bool:
-    """Say what a build did; whether some rows are failed ones."""
-    if result.info is None:
-        say("A batch of chains is not back yet. Give the same command later to go on.")
-        return False
-    counts = result.info["counts"]
-    if as_json:
-        print_json({**result.info, "already_finished": result.already_finished})
-    elif result.already_finished and not quiet:
-        say(f"{dest} is finished already: {counts['rows']} rows. Nothing to do.")
-    elif not quiet:
-        table = Table("split", box=None)
-        for heading in ("rows", "accepted chains", "clean", "pictures"):
-            table.add_column(heading, justify="right")
-        for split, found in counts["splits"].items():
-            values = (found[key] for key in ("rows", "ok", "clean", "groups"))
-            table.add_row(split, *map(str, values))
-        out.print(table)
-        for reason, number in counts["failures"].items():
-            say(f"{number} in quarantine: {reason} (see {dest / 'quarantine.jsonl'})", "yellow")
-        total = sum(result.seconds.values()) or 1.0
-        spent = ", ".join(f"{k} {v:.1f} s ({v / total:.0%})" for k, v in result.seconds.items())
-        say(f"{counts['rows']} rows in {dest}, fingerprint {result.info['fingerprint']}. {spent}.")
-    return bool(counts["ok"] < counts["rows"] or counts["quarantined"])
-
-
-def _shown(text: str) -> str:
-    """``--source`` as the card may show it: without folders that are this machine's."""
-    kind, _, rest = text.partition(":")
-    path, comma, settings = rest.partition(",")
-    return f"{kind}:{Path(path).name if Path(path).is_absolute() else path}{comma}{settings}"
-
-
-def _spec(text: str, recipe: str = "") -> SourceSpec:
-    """``KIND:PATH[,key=value ...]`` as a source; its name is that of the path unless given.
-
-    Paths are relative to the working directory; where a recipe's file says otherwise of its own,
-    they are turned to be relative to that. Commas inside a value are written ``;``.
-    """
-    import os
-    import re
-
-    from builders.sources import kinds, read_spec
-    from degrade.configs import is_yaml
-
-    kind, _, rest = text.partition(":")
-    path, *settings = rest.split(",")
-    if not path or any("=" not in setting for setting in settings):
-        raise UserError(
-            f"--source {text!r} is not KIND:PATH[,key=value ...]. Kinds: "
-            f"{', '.join(sorted(kinds()))}."
-        )
-    name = re.sub(r"[^a-z0-9_-]+", "-", Path(path).stem.lower()).strip("-_") or kind
-    if is_yaml(recipe) and Path(path).exists() and not Path(path).is_absolute():
-        path = os.path.relpath(path, Path(recipe).resolve().parent)
-    given: dict[str, Any] = {"kind": kind, "path": path, "name": name}
-    for setting in settings:
-        key, _, value = setting.partition("=")
-        inner = given
-        *outer, last = key.strip().split(".")
-        for part in outer:  # columns.question=frage
-            inner = inner.setdefault(part, {})
-            if not isinstance(inner, dict):
-                raise UserError(f"--source {text!r}: {part!r} is given twice.")
-        inner[last] = value.replace(";", ",")
-    return read_spec(given)
 
 
 def export(
@@ -333,11 +181,12 @@ def replay(
 ) -> None:
     """Make the pictures of a published recipe again from your copy of the source."""
     from builders import replay as replaying
+    from builders.sources.spelled import spelled
 
     with progress_bar("replaying", quiet or as_json) as progress:
         result = replaying.replay(
             recipe,
-            _spec(source) if source else None,
+            spelled(source) if source else None,
             dest,
             device=device,
             workers=workers,
@@ -383,7 +232,7 @@ def demo(
         lambda folder: write_card(folder, "degrade-cli demo OUT"),
         Machine("cpu", None, workers),
     )
-    failed = _built(dest, made.run(bar(False), overwrite), as_json=False, quiet=False)
+    failed = built(dest, made.run(bar(False), overwrite), as_json=False, quiet=False)
     with progress_bar("validating", False) as progress:
         report = check(dest, workers=workers, progress=progress)
     report_table(report)

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from builders.export import Format, get
 from builders.export.base import EXPORT, LISTED
 from builders.export.writing import Lines
-from builders.table import OK, Dataset, Entry
+from builders.table import BENCHMARK, OK, Dataset, Entry
 from degrade.errors import StoppedError, UserError, unknown
 from degrade.runs import Progress, pretty, read_json, write_atomic
 
@@ -138,6 +138,8 @@ class _Job:
             "splits": list(splits),
             "use": use,
         }
+        if data.benchmark:
+            self.settings["kind"] = BENCHMARK
         self._counts, self._left_out = Counter[str](), Counter[str]()
 
     def write(self, folder: Path, progress: Progress | None) -> dict[str, Any]:

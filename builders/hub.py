@@ -83,7 +83,8 @@ def push(
     repo = hub.named() if hub else repo  # early: a wrong token is said before anything is made
     before = command_of(folder / CARD)
     kept = (folder / CARD).exists() and before is None and not recipe_only
-    command = command or before or f"degrade-cli build dataset {RECIPE} {data.name}"
+    what = "benchmark" if data.benchmark else "dataset"
+    command = command or before or f"degrade-cli build {what} {RECIPE} {data.name}"
     with tempfile.TemporaryDirectory(prefix="degrade-") as temporary:
         out = Path(temporary)
         write_atomic(out / INFO, pretty(published(data.info)))

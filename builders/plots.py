@@ -140,6 +140,30 @@ def intensities(
     return _save(figure, path)
 
 
+def ladders(items: Sequence[Sequence[tuple[Pixels, str]]], path: Path) -> Path:
+    """Items from left to right, what they look like at each level from top to bottom.
+
+    Args:
+        items: Of each, a picture (H, W, 3) uint8 and what to write below it, per level.
+        path: PNG to write.
+    """
+    deepest = max(map(len, items))
+    height, width = items[0][0][0].shape[:2]
+    figure, axes = _figure(
+        2.3 * len(items), deepest * (2.3 * min(1.2, height / width) + 0.25), nrows=deepest,
+        ncols=len(items), squeeze=False,
+    )  # fmt: skip
+    for column, levels in enumerate(items):
+        for row in range(deepest):
+            axis = axes[row][column]
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+            if row < len(levels):
+                axis.imshow(levels[row][0], aspect="equal")
+                axis.set_xlabel(levels[row][1].replace(", ", "\n"), fontsize=9)
+    return _save(figure, path)
+
+
 def pairs(examples: Sequence[tuple[Pixels, Pixels, str]], path: Path) -> Path:
     """Clean pictures above, what became of them below.
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
@@ -90,8 +90,8 @@ class Pictures(Record):
     encode: Encoding = "png"
 
 
-class DatasetRecipe(Record):
-    """A data set as one YAML says it. Unknown keys are refused.
+class BuildRecipe(Record):
+    """What a data set and a benchmark say alike. Unknown keys are refused.
 
     Attributes:
         name: For files and the card.
@@ -100,14 +100,9 @@ class DatasetRecipe(Record):
         choices: What the publication leaves open and what was chosen here.
         seed: Root of all draws: splits, degradations.
         sources: In order; see ``builders.sources``.
-        near_duplicates: ``together``: pictures that are nearly the same go to one split.
-            ``ignore``: only identical ones do.
-        answers: How chains give the answer to a multiple-choice question.
-        ask: The question of rows that come without one; their answer is what the chain says.
-        splits: Name -> split, filled in this order.
-        held_out: What ``seen`` leaves out and ``unseen`` is made of.
+        near_duplicates: ``together``: pictures that are nearly the same are one group.
+            ``ignore``: only identical ones are.
         pictures: How pictures are read and written.
-        chains: Options of ``degrade-cli annotate`` with underscores: ``writer``, ``model`` ...
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -120,20 +115,37 @@ class DatasetRecipe(Record):
         Field(min_length=1),
     ]
     near_duplicates: Literal["together", "ignore"] = "together"
+    pictures: Pictures = Pictures()
+
+    @model_validator(mode="after")
+    def _named_apart(self) -> Self:
+        names = [source.name for source in self.sources]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two sources are named {twice[0]!r}; give each a 'name' of its own")
+        return self
+
+
+class DatasetRecipe(BuildRecipe):
+    """A data set as one YAML says it; a group of pictures goes to one split.
+
+    Attributes:
+        answers: How chains give the answer to a multiple-choice question.
+        ask: The question of rows that come without one; their answer is what the chain says.
+        splits: Name -> split, filled in this order.
+        held_out: What ``seen`` leaves out and ``unseen`` is made of.
+        chains: Options of ``degrade-cli annotate`` with underscores: ``writer``, ``model`` ...
+    """
+
     answers: AnswerForm = "index"
     ask: str = "What does this picture show?"
     splits: Annotated[
         dict[Annotated[str, Field(pattern=r"^[a-z]+(_[a-z]+)*$")], Split], Field(min_length=1)
     ]
     held_out: HeldOut = HeldOut()
-    pictures: Pictures = Pictures()
     chains: dict[str, Any] = Field(default_factory=lambda: {"writer": "offline"})
 
     @model_validator(mode="after")
     def _consistent(self) -> DatasetRecipe:
-        names = [source.name for source in self.sources]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two sources are named {twice[0]!r}; give each a 'name' of its own")
         if "all" in self.splits:
             raise ValueError("'all' is a word of `datasets` itself; name the split otherwise")
         for name in self.held_out.operators:
@@ -215,7 +227,7 @@ def _grid(recipe: Recipe) -> list[float]:
     return [i / GRID for i in range(low, high + 1)]
 
 
-def portable(recipe: DatasetRecipe) -> dict[str, Any]:
+def portable(recipe: BuildRecipe) -> dict[str, Any]:
     """A recipe as it is written down: of absolute paths, which are this machine's, the names."""
     data: dict[str, Any] = json.loads(recipe.model_dump_json())
     for source in data["sources"]:

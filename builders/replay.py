@@ -148,7 +148,8 @@ class _Replay:
                 ):
                     self._make(pool, progress)
                 self.spool.drop()
-                self.job.finish(len(self.files), self._counts, {"chains": self.info["chains"]})
+                extra = {key: self.info[key] for key in ("chains",) if key in self.info}
+                self.job.finish(len(self.files), self._counts, extra)
                 if text := self.info.get(RECIPE):
                     write_atomic(self.out / RECIPE, text.encode())
         return {**read_json(self.out / INFO), "already_finished": finished}
@@ -179,13 +180,16 @@ class _Replay:
                 progress(done, total)
 
     def _wanted(self) -> dict[str, dict[str, Wanted]]:
-        """The clean pictures to look for, each once: name of the scenes, or "" for the source."""
+        """The pictures to look for, each once: name of the scenes, or "" for the source."""
         wanted: dict[str, dict[str, Wanted]] = {}
-        for item in shards.parquet_rows(self.recipe, list(Wanted.model_fields)):
-            one = Wanted.model_validate(item)
-            name = one.id.partition("/")[0]
-            key = name if name in self.drawn else ""
-            wanted.setdefault(key, {})[one.clean_sha256] = one
+        for row in self._rows():
+            name = row.item.partition("/")[0]
+            here = wanted.setdefault(name if name in self.drawn else "", {})
+            clean = row.clean_sha256, row.clean_pixels_sha256
+            here[clean[0]] = Wanted(row.item, *clean)
+            if row.came_degraded:
+                image = row.image_sha256, row.image_pixels_sha256
+                here[image[0]] = Wanted(row.item, *image)
         if "" in wanted and self.source is None:
             names = [s["name"] for s in self.info["settings"]["recipe"]["sources"]]
             missing = ", ".join(name for name in names if name not in self.drawn)
@@ -194,7 +198,7 @@ class _Replay:
 
     def _items(self, name: str, pictures: Mapping[str, Wanted]) -> Iterator[Item]:
         if name in self.drawn:
-            last = max(int(row.id.rpartition("/")[2]) for row in pictures.values())
+            last = max(int(one.item.rpartition("/")[2]) for one in pictures.values())
             return self.drawn[name].items(self.base, last + 1)
         assert self.source is not None  # or _wanted has refused
         return self.source.items(self.base, None)
@@ -240,14 +244,13 @@ class _Replay:
 
     def _one(self, row: RecipeRow) -> _Made:
         clean = self.spool.read(row.clean_sha256)
-        if clean is None:
-            return self._failed(row, *self.spool.why_missing(row.id))
+        image = self.spool.read(row.image_sha256) if row.came_degraded else clean
+        if clean is None or image is None:
+            return self._failed(row, *self.spool.why_missing(row.item))
         try:
-            picture = images.decode(clean, NO_LIMIT)
-            pixels = degraded(picture.pixels, row.applied, self.device)
+            data = image if images.is_original(row.encoding) else self._damaged(row, clean)
         except (UserError, images.UnreadableError) as error:
             return self._failed(row, "not_replayable", str(error))
-        data = images.encode(pixels, row.file_name.rsplit(".", 1)[1], picture.icc)
         digests = hashlib.sha256(data).hexdigest(), hashlib.sha256(clean).hexdigest()
         outcome: Outcome = "identical"
         if digests != (row.image_sha256, row.clean_sha256):
@@ -259,6 +262,11 @@ class _Replay:
             update={"image_sha256": digests[0], "clean_sha256": digests[1]}
         )
         return _Made(entry=Entry(example, data, clean), outcome=outcome)
+
+    def _damaged(self, row: RecipeRow, clean: bytes) -> bytes:
+        picture = images.decode(clean, NO_LIMIT)
+        pixels = degraded(picture.pixels, row.applied, self.device)
+        return images.encode(pixels, row.file_name.rsplit(".", 1)[1], picture.icc)
 
     def _failed(self, row: RecipeRow, reason: str, detail: str) -> _Made:
         return _Made(Failure(id=row.id, source_path=row.source_name, reason=reason, detail=detail))

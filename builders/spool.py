@@ -1,4 +1,4 @@
-"""Clean pictures looked for in a source and kept on disk until their rows are made."""
+"""Pictures looked for in a source and kept on disk until their rows are made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import NamedTuple
 from builders.sources import Item
 from degrade import images
 from degrade.runs import bounded_map, write_atomic
-from degrade.schema import Record
 
 
 def pixels_sha256(pixels: images.Pixels) -> str:
@@ -21,25 +20,24 @@ def pixels_sha256(pixels: images.Pixels) -> str:
     return hashlib.sha256(size + pixels.tobytes()).hexdigest()
 
 
-class Wanted(Record):
-    """A clean picture to look for, and the row to name where it is not found."""
+class Wanted(NamedTuple):
+    """A picture to look for: the item to name where it is not found; digests of it."""
 
-    id: str
-    clean_sha256: str
-    clean_pixels_sha256: str
+    item: str
+    sha256: str
+    pixels: str
 
 
 class _Seen(NamedTuple):
-    """A picture of a source that is wanted, or why it is not."""
+    """What of a source's row is wanted, digest -> bytes, or why nothing is."""
 
-    keys: tuple[str, ...]
-    data: bytes
+    pictures: dict[str, bytes]
     id: str
     problem: str
 
 
 class Spool:
-    """A folder of clean pictures, named by the digest that their rows record.
+    """A folder of pictures, named by the digest that their rows record.
 
     Args:
         folder: To write.
@@ -77,42 +75,46 @@ class Spool:
         ids: set[str] = set()
         found = 0
         for one in wanted:
-            if self._path(one.clean_sha256).exists():
+            if self._path(one.sha256).exists():
                 found += 1
                 continue
-            recorded.add(one.clean_sha256)
-            pixels_of.setdefault(one.clean_pixels_sha256, set()).add(one.clean_sha256)
-            ids.add(one.id.partition("/")[2])
+            recorded.add(one.sha256)
+            pixels_of.setdefault(one.pixels, set()).add(one.sha256)
+            ids.add(one.item.partition("/")[2])
         yield found
         if not recorded:
             return
 
         def look(item: Item) -> _Seen:
-            if item.picture is None:
-                return _Seen((), b"", item.id, item.problem or "no picture")
-            digest = hashlib.sha256(item.picture).hexdigest()
-            if digest in recorded:
-                return _Seen((digest,), item.picture, item.id, "")
-            try:
-                picture = images.decode(item.picture, *self._limits)
-            except images.UnreadableError as error:
-                return _Seen((), b"", item.id, str(error))
-            keys = tuple(pixels_of.get(pixels_sha256(picture.pixels), ()))
-            data = item.picture
-            if keys and picture.altered:  # as the build did: so that the file shows these pixels
-                data = images.encode(picture.pixels, "png", picture.icc)
+            pictures: dict[str, bytes] = {}
+            problem = item.problem or "no picture"
+            for data in filter(None, (item.picture, item.degraded)):
                 digest = hashlib.sha256(data).hexdigest()
-                keys = (digest,) if digest in keys else keys
-            return _Seen(keys, data, item.id, "" if keys else "its pixels are not the recorded")
+                if digest in recorded:
+                    pictures[digest] = data
+                    continue
+                try:
+                    picture = images.decode(data, *self._limits)
+                except images.UnreadableError as error:
+                    problem = str(error)
+                    continue
+                keys = pixels_of.get(pixels_sha256(picture.pixels), set())
+                if keys and picture.altered:  # as the build did: so that the file shows these
+                    data = images.encode(picture.pixels, "png", picture.icc)
+                    digest = hashlib.sha256(data).hexdigest()
+                    keys = {digest} if digest in keys else keys
+                pictures |= dict.fromkeys(keys, data)
+                problem = "its pixels are not the recorded"
+            return _Seen(pictures, item.id, "" if pictures else problem)
 
         left = set(recorded)
         for seen in bounded_map(pool, look, items, window):
-            if not seen.keys and seen.id in ids:
+            if not seen.pictures and seen.id in ids:
                 self._seen[seen.id] = seen.problem
-            for key in left.intersection(seen.keys):
+            for key in left.intersection(seen.pictures):
                 path = self._path(key)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomic(path, seen.data)
+                write_atomic(path, seen.pictures[key])
                 left.remove(key)
                 found += 1
                 yield found

@@ -34,6 +34,8 @@ class SplitCounts:
                 "sources",
                 "licenses",
                 "writers",
+                "tasks",
+                "tags",
             )
         }
         self._intensities: dict[str, list[int]] = {}
@@ -58,7 +60,9 @@ class SplitCounts:
             counted["answers"][str(row.answer_index)] += 1
         for a in row.applied:
             self._intensities.setdefault(a.operator, [0] * BINS)[bin_of(a.intensity)] += 1
-        if row.status == OK:
+        counted["tasks"][row.task] += 1
+        counted["tags"].update(row.source_tags)
+        if row.status == OK and row.writer:
             counted["writers"][row.writer] += 1
 
     def result(self) -> dict[str, Any]:
@@ -85,8 +89,8 @@ def count(rows: Iterable[Example], splits: Iterable[str]) -> dict[str, Any]:
         ``splits``: name -> ``rows``, ``ok``, ``clean`` (undamaged rows), ``groups`` (different
         pictures); ``uses``, ``statuses``, ``stages``, ``operators``, ``per_row`` (number of
         operators -> rows), ``answers`` (0-based position -> rows), ``choices`` (their number ->
-        rows), ``sources``, ``licenses``, ``writers``: name -> number; ``intensities``: operator ->
-        ten counts, see :data:`BINS`.
+        rows), ``sources``, ``licenses``, ``writers``, ``tasks``, ``tags``: name -> number;
+        ``intensities``: operator -> ten counts, see :data:`BINS`.
     """
     found = {name: SplitCounts() for name in splits}
     licenses: Counter[str] = Counter()

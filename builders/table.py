@@ -7,17 +7,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from degrade import shards
 from degrade.errors import UserError
+from degrade.images import is_original
 from degrade.runs import read_json
-from degrade.schema import AnswerForm, Applied, Chain, Degradation, Question, Record
+from degrade.schema import AnswerForm, Applied, Chain, Degradation, Question, Record, Task
 
 INFO, RECIPE, QUARANTINE = "dataset.json", "recipe.yaml", "quarantine.jsonl"
 DATA, CARD, ASSETS, PAGE = "data", "README.md", "assets", "card.html"
 
 OK = "ok"
+
+
+BENCHMARK: Final = "benchmark"
+"""Kind of a recipe whose splits are levels of the same items."""
+
+CLEAN = "clean"
+"""Split of a benchmark that holds the undamaged pictures."""
+
+
+def level_split(level: float) -> str:
+    """The split of a benchmark's level: ``clean`` for 0, ``level_025`` for 0.25."""
+    return f"level_{round(level * 100):03d}" if level else CLEAN
 
 
 def part_name(split: str, use: str) -> str:
@@ -29,19 +42,26 @@ class Example(Record):
     """One row of a data set; its two pictures stand beside it in the file.
 
     Attributes:
-        id: ``<source>/<id in the source>``; unique in the data set.
+        id: ``<source>/<id in the source>``; unique in the data set. In a benchmark
+            ``<item>@<level>``.
+        item: What all levels of one question in a benchmark share; elsewhere the id.
         source: Name of the source in the recipe.
-        group: Rows with one group show the same or nearly the same picture; never in two splits.
-        split: ``train``, ``validation`` ...
+        group: Rows with one group show the same or nearly the same picture; never in two splits of
+            a data set, in all levels of a benchmark.
+        split: ``train``, ``validation`` ...; in a benchmark ``clean``, ``level_025`` ...
         use: What a training row is for (``sft``, ``rl``); empty where a split is not parted.
+        level: Of a benchmark: the nominal intensity, 0 for the clean picture; elsewhere null.
         status: ``ok``, or why the chain was refused or not written.
         detail: The same for people.
+        task: ``mcq`` (one of the choices), ``vqa`` (a free answer) or ``caption``.
         question: Without the choices.
         choices: Empty where the answer is free text.
         answer: As the chain gives it: an option's 0-based index, letter or text (recipe's choice).
         answer_as: Which of these.
         answer_text: In words.
         answer_index: 0-based; -1 where there are no choices.
+        references: All right answers where the source lists several (captions, direct answers);
+            else empty.
         caption: What the clean picture shows, where the source says so.
         rationales: Why the answer is right, where the source says so.
         degradations: ``lens blur(0.47), graffiti(0.10)``; empty for a clean picture.
@@ -55,6 +75,8 @@ class Example(Record):
         writer: Who wrote the chain.
         answerable: Whether a judge could answer from ``image`` alone; null where none was asked.
         license: Of the picture.
+        source_tags: What a source that comes degraded says of the damage, ``group=Blur`` ...; else
+            empty.
         file_name: Name for the degraded picture's file.
         source_name: File name of the clean picture in its source.
         width, height: In pixels, of both pictures.
@@ -63,18 +85,22 @@ class Example(Record):
     """
 
     id: str
+    item: str
     source: str
     group: str
     split: str
     use: str
+    level: float | None = None
     status: str
     detail: str
+    task: Task
     question: str
     choices: tuple[str, ...]
     answer: str
     answer_as: AnswerForm
     answer_text: str
     answer_index: int
+    references: tuple[str, ...] = ()
     caption: str
     rationales: tuple[str, ...]
     degradations: str
@@ -90,6 +116,7 @@ class Example(Record):
     writer: str
     answerable: bool | None
     license: str
+    source_tags: tuple[str, ...] = ()
     file_name: str
     source_name: str
     width: int
@@ -102,6 +129,11 @@ class Example(Record):
     def part(self) -> str:
         """The name under which it is filed."""
         return part_name(self.split, self.use)
+
+    @property
+    def came_degraded(self) -> bool:
+        """Whether its source damaged the picture: then no record makes ``image`` again."""
+        return bool(self.level) and is_original(self.encoding)
 
     @property
     def asked(self) -> Question:
@@ -176,6 +208,11 @@ class Dataset:
     def fingerprint(self) -> str:
         """Of the recipe and of what the sources held."""
         return fingerprint_of(self.info)
+
+    @property
+    def benchmark(self) -> bool:
+        """Whether its splits are levels of the same items."""
+        return bool(self.info["settings"]["recipe"].get("kind") == BENCHMARK)
 
     @property
     def name(self) -> str:

@@ -339,6 +339,7 @@ app.command()(annotate)
 app.add_typer(builders.build, name="build")
 app.add_typer(trainer.train, name="train")
 app.command()(trainer.ask)
+app.command()(trainer.evaluate)
 for _command in (
     builders.export,
     builders.formats,

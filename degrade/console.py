@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -34,6 +35,43 @@ Workers = Annotated[
     typer.Option(min=1, help="Host threads. (default: all cores)", rich_help_panel="Machine"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
+
+ENDPOINT, LIMITS = "Endpoint", "Limits and money"
+"""Panels of the help of what asks an endpoint; its options are `degrade.chat_options`'."""
+
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(help="Endpoint, up to /v1 (default: OpenAI's).", rich_help_panel=ENDPOINT),
+]
+KeyEnv = Annotated[
+    str, typer.Option(help="Environment variable with the API key.", rich_help_panel=ENDPOINT)
+]
+MaxTokensName = Annotated[
+    Literal["max_completion_tokens", "max_tokens"],
+    typer.Option(help="How the endpoint calls it.", rich_help_panel=ENDPOINT),
+]
+JournalFile = Annotated[
+    Path | None,
+    typer.Option(help="File of paid answers (default: OUT.sqlite).", rich_help_panel=LIMITS),
+]
+Concurrency = Annotated[int, typer.Option(help="Most requests in flight.", rich_help_panel=LIMITS)]
+PerMinute = Annotated[float | None, typer.Option(rich_help_panel=LIMITS)]
+MaxCost = Annotated[float | None, typer.Option(help="US dollars.", rich_help_panel=LIMITS)]
+PricesFile = Annotated[
+    Path | None, typer.Option(help="Your price table (YAML).", rich_help_panel=LIMITS)
+]
+BatchApi = Annotated[
+    bool,
+    typer.Option(
+        "--batch-api",
+        help="Submit to the batch endpoint, or collect what came back; repeat until done.",
+        rich_help_panel=LIMITS,
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Count requests, tokens, cost.", rich_help_panel=LIMITS),
+]
 
 
 def say(text: str, style: str = "") -> None:

@@ -141,6 +141,21 @@ def encode(pixels: Pixels, ext: str, icc: bytes | None) -> bytes:
     return buffer.getvalue()
 
 
+def original(ext: str) -> str:
+    """What a row says of a picture that was not written here: its bytes are the source's own."""
+    return f"{ext} original"
+
+
+def reencoded(encoding: str) -> bool:
+    """Whether writing a picture as a row says has changed its pixels."""
+    return encoding.rsplit(" ", maxsplit=1)[-1] not in {"lossless", "original"}
+
+
+def is_original(encoding: str) -> bool:
+    """Whether a row's picture is a file of the source, byte for byte."""
+    return encoding.endswith(" original")
+
+
 def described(ext: str) -> str:
     """How a picture was written, for its row: the last step a reader must know of."""
     return f"jpg quality {JPEG_QUALITY} 4:4:4" if ext == "jpg" else f"{ext} lossless"

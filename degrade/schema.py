@@ -89,6 +89,9 @@ class Row(Record):
 AnswerForm = Literal["text", "index", "letter"]
 LETTERS = 26
 
+Task = Literal["mcq", "vqa", "caption"]
+"""What a question wants: one of its choices, a free answer, a description of the picture."""
+
 
 class Question(Record):
     """What is asked about a picture and what is known of it; empty where nothing is.
@@ -138,6 +141,20 @@ class Question(Record):
             raise ValueError(f"{len(self.choices)} choices are more than letters can name")
         answers = {"text": self.choices[index], "index": str(index), "letter": chr(65 + index)}
         return self.model_copy(update={"answer": answers[form], "answer_as": form})
+
+    def settled(self) -> Question:
+        """The same question, its answer untouched, with ``answer_as`` saying how that is read.
+
+        Raises:
+            ValueError: There are choices and the answer is none of them.
+        """
+        if not self.choices or not self.answer:
+            return self.model_copy(update={"answer_as": "text"})
+        if self.answer_index is None:
+            raise ValueError(f"the answer {self.answer!r} is none of {list(self.choices)}")
+        found = "index" if self.answer.isdigit() else "letter"
+        found = "text" if self.answer in self.choices else found
+        return self.model_copy(update={"answer_as": self.answer_as or found})
 
     def prompt(self) -> str:
         """What a model is asked: the question, then the choices, labeled as the answer names them.

@@ -68,9 +68,9 @@ def compare(
         UserError: The record is of another size, operator or version.
     """
     replayed = replay(clean, applied, device)
-    kind, _, how = encoding.partition(" ")
-    if how != "lossless":
-        replayed = images.decode(images.encode(replayed, kind, None), 2**62).pixels
+    if images.reencoded(encoding):
+        data = images.encode(replayed, encoding.split(" ", maxsplit=1)[0], None)
+        replayed = images.decode(data, 2**62).pixels
     if stored.shape != replayed.shape:
         return f"stored (H, W) {stored.shape[:2]}, replayed {replayed.shape[:2]}"
     gap = np.abs(stored.astype(np.int16) - replayed)

@@ -146,6 +146,8 @@ def _entry(number: int, split: str, use: str, choices: bool) -> Entry:
     example = Example(
         **question.model_dump(),
         **row.model_dump(exclude={"source_path"}),
+        item=identity,
+        task="mcq" if choices else "vqa",
         source="drawn",
         group=identity,
         split=split,

@@ -14,18 +14,29 @@ from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic.fields import FieldInfo
+from typer.testing import CliRunner
 
+from annotate.testing.faults import prompt_of
+from annotate.testing.faultserver import FaultServer, serving
 from builders.card import texts
 from builders.card.markdown import described
 from builders.export import formats
 from builders.sources import SourceSpec, kinds
 from degrade import ops
+from degrade.cli import app
 from degrade.params import Severity
+from degrade.runs import read_json
 from degrade.schema import STAGES, Record
-from trainer import config, preflight, rewards
+from tests.dataset_help import small_dataset
+from tests.evaluation_help import benchmark, write_answers
+from tests.test_evaluation_judge import r_bench
+from trainer import answers, config, preflight, rewards, tiny
+from trainer.evaluation.free import FREE
+from trainer.evaluation.options import FINDS, MISSES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+EVALUATION = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
 DATASETS = (ROOT / "docs" / "datasets.md").read_text("utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text("utf-8")
 
@@ -164,3 +175,69 @@ def test_every_command_of_the_pages_is_understood(line: str) -> None:
 def test_python_in_the_readme_runs() -> None:
     for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
         exec(compile(block, "README.md", "exec"), {})
+
+
+# -------------------------------------------------------------------------------- evaluation
+
+
+@pytest.mark.parametrize("rules", [FINDS, MISSES, FREE])
+def test_the_page_on_evaluation_lists_the_rules(rules: dict[str, str]) -> None:
+    rows = "\n".join(f"| `{name}` | {text} |" for name, text in rules.items())
+    assert rows in EVALUATION, f"paste this into docs/evaluation.md:\n{rows}"
+
+
+CELLS = {"level", "operator", "stage", "type", "rule", "level_operator", "level_stage"}
+"""What names its parts by the data."""
+
+
+def figures(tree: Any, path: tuple[str, ...] = (), given: int = 0) -> set[str]:
+    """Names of all figures in the scores, without levels, operators, types and rules."""
+    if not isinstance(tree, dict):
+        return set()
+    if "value" in tree:
+        return {path[-1]}
+    found: set[str] = set()
+    for key, part in tree.items():
+        deeper = {"level_operator": 2, "level_stage": 2}.get(key, 1) if key in CELLS else 0
+        named = path if given or key in CELLS else (*path, key)
+        found |= figures(part, named, deeper if not given else given - 1)
+    return found
+
+
+def test_commands_of_the_page_on_evaluation_run_and_its_table_names_all_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
+    benchmark(tmp_path / "bench", items=2)
+    small_dataset(tmp_path / "data", rows=4)
+    r_bench(tmp_path / "r-bench")
+    tiny.build(tmp_path / "model", [EVALUATION])
+    ids = [f"scenes/{n:03d}@{level:.2f}" for n in range(2) for level in (0, 0.25, 0.5, 1)]
+    write_answers(tmp_path / "answers.jsonl", [{"id": name, "answer": "A"} for name in ids])
+    made = answers.generate
+
+    def short(model: Any, processor: Any, asked: Any, most: int, *rest: Any) -> Any:
+        return made(model, processor, asked, 4, *rest)  # random weights talk to the end
+
+    monkeypatch.setattr(answers, "generate", short)
+
+    def says(body: Any) -> str:
+        return "1" if "nothing but the number" in prompt_of(body) else "A"
+
+    blocks = re.findall(r"```\n(.*?)```", EVALUATION, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert len(lines) > 8
+    with serving(FaultServer(says)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        for line in lines:
+            command = shlex.split(line.split("  #", 1)[0])
+            assert command[0] == "degrade-cli"
+            result = CliRunner().invoke(app, [*command[1:], "--quiet"])
+            assert result.exit_code == 0, (line, result.output, result.exception)
+    rows = re.findall(r"^\| (.*?) \|", EVALUATION[EVALUATION.index("## Figures") :], re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    for folder in ("eval-chain", "eval-circular", "eval-r-bench"):
+        named = figures(read_json(tmp_path / folder / "scores.json")["controls"])
+        assert named - told <= {"none", "clean", "cost"}
+        assert {"accuracy", "drop"} <= named or folder == "eval-r-bench"

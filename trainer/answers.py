@@ -8,6 +8,7 @@ from typing import Any
 
 from degrade import images
 from degrade.schema import tokens
+from trainer import metrics
 from trainer.data import prompt, question
 from trainer.rewards import (
     answer_reward,
@@ -37,7 +38,7 @@ class Said:
 def generate(
     model: Any,
     processor: Any,
-    asked: Sequence[tuple[str, images.Pixels]],
+    asked: Sequence[tuple[str, images.Pixels | None]],
     max_new_tokens: int,
     batch: int = 8,
 ) -> list[Said]:
@@ -46,7 +47,7 @@ def generate(
     Args:
         model: Of transformers, on any device.
         processor: Its own, padding on the left.
-        asked: Prompts with their pictures, (H, W, 3) uint8.
+        asked: Prompts with their pictures, (H, W, 3) uint8; all with one, or all with None.
         max_new_tokens: Longer answers are cut off.
         batch: Prompts at a time.
     """
@@ -62,18 +63,16 @@ def generate(
         part = asked[start : start + batch]
         texts = [
             processor.apply_chat_template(
-                [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": text}]}],
+                [{"role": "user", "content": _content(text, pixels is not None)}],
                 tokenize=False,
                 add_generation_prompt=True,
             )
-            for text, _ in part
+            for text, pixels in part
         ]
-        made = processor(
-            text=texts,
-            images=[[Image.fromarray(pixels)] for _, pixels in part],
-            padding=True,
-            return_tensors="pt",
-        ).to(model.device)
+        shown = [[Image.fromarray(pixels)] for _, pixels in part if pixels is not None]
+        made = processor(text=texts, images=shown or None, padding=True, return_tensors="pt").to(
+            model.device
+        )
         for name, value in made.items():
             if value.is_floating_point():
                 made[name] = value.to(model.dtype)
@@ -87,6 +86,11 @@ def generate(
             said.append(Said(text, length or len(ids), length is None))
     model.train(training)
     return said
+
+
+def _content(text: str, picture: bool) -> list[dict[str, str]]:
+    words = {"type": "text", "text": text}
+    return [{"type": "image"}, words] if picture else [words]
 
 
 def scores(
@@ -145,19 +149,6 @@ def depth(texts: Sequence[str], damage: Sequence[float]) -> float:
 
 
 def spearman(pairs: Sequence[tuple[float, float]]) -> float:
-    """Spearman's rank correlation; 0 where one of the two is constant."""
-    import numpy as np
-
-    if len({first for first, _ in pairs}) < 2 or len({second for _, second in pairs}) < 2:
-        return 0.0
-    ranks = [_ranks(np.asarray(values, float)) for values in zip(*pairs, strict=True)]
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
-
-
-def _ranks(values: Any) -> Any:
-    """Ranks with ties sharing their mean."""
-    import numpy as np
-
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return (ends - (counts - 1) / 2)[inverse]
+    """:func:`trainer.metrics.spearman` as logs need it: 0 where one of the two is constant."""
+    first, second = zip(*pairs, strict=True) if pairs else ((), ())
+    return metrics.spearman(first, second).value or 0.0

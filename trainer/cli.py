@@ -12,10 +12,13 @@ from rich.text import Text
 
 from degrade.console import AsJson, Quiet, err, out, print_json, progress_bar, say
 from degrade.errors import UserError, unknown
+from trainer.evaluation.cli import evaluate
 
 if TYPE_CHECKING:
     from degrade.schema import Question
     from trainer.ask import Reply
+
+__all__ = ["ask", "evaluate", "train"]
 
 EXIT_NO_CHAIN = 3
 
@@ -46,7 +49,7 @@ def train_sft(
     config: ConfigName,
     dest: Out,
     data: DataPath = None,
-    changes: Set = None,
+    sets: Set = None,
     check: Check = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -61,7 +64,7 @@ def train_sft(
 
         degrade-cli train sft qwen2.5-vl-3b out --data user/name --set sft.epochs=2
     """
-    _train("sft", config, dest, data, changes, check, overwrite, as_json, quiet)
+    _train("sft", config, dest, data, sets, check, overwrite, as_json, quiet)
 
 
 @train.command("rl")
@@ -69,7 +72,7 @@ def train_rl(
     config: ConfigName,
     dest: Out,
     data: DataPath = None,
-    changes: Set = None,
+    sets: Set = None,
     check: Check = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -82,7 +85,7 @@ def train_rl(
 
         degrade-cli train rl tiny out --data data --set rl.start=model --set rl.beta=0
     """
-    _train("rl", config, dest, data, changes, check, overwrite, as_json, quiet)
+    _train("rl", config, dest, data, sets, check, overwrite, as_json, quiet)
 
 
 def _train(
@@ -90,7 +93,7 @@ def _train(
     name: str,
     dest: Path,
     data: str | None,
-    changes: list[str] | None,
+    sets: list[str] | None,
     check: bool,
     overwrite: bool,
     as_json: bool,
@@ -98,7 +101,7 @@ def _train(
 ) -> None:
     from trainer import config as configs
 
-    given = _changes(changes or [])
+    given = changes(sets or [], "--set", "rl.beta=0")
     if data:
         given["data.path"] = data
     chosen = configs.load(name, given)
@@ -140,19 +143,28 @@ def _trained(folder: Path, result: dict[str, Any]) -> None:
     say(f"{result['steps']} steps. The model is in {folder / 'model'}")
 
 
-def _changes(given: list[str]) -> dict[str, Any]:
-    """``key=value`` -> the value as YAML reads it."""
+def changes(given: list[str], option: str, example: str) -> dict[str, Any]:
+    """``key=value`` -> the value as YAML reads it.
+
+    Args:
+        given: Each with its key.
+        option: Of the command line, named in errors.
+        example: Of what it takes.
+
+    Raises:
+        UserError: No key, or no YAML.
+    """
     import yaml
 
     found = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not key or not equals:
-            raise UserError(f"--set takes key=value, such as rl.beta=0; got {text!r}.")
+            raise UserError(f"{option} takes key=value, such as {example}; got {text!r}.")
         try:
             found[key] = yaml.safe_load(value) if value else ""
         except yaml.YAMLError:
-            raise UserError(f"--set {key}: {value!r} is no YAML value.") from None
+            raise UserError(f"{option} {key}: {value!r} is no YAML value.") from None
     return found
 
 

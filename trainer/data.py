@@ -141,7 +141,7 @@ def picture(row: Mapping[str, Any], which: str) -> images.Pixels:
 
     made = replay(pixels, records(row), torch.device("cpu"))
     encoding = row["encoding"]
-    if not encoding.endswith("lossless"):
+    if images.reencoded(encoding):
         made = images.decode(images.encode(made, encoding.split()[0], None), MAX_PIXELS).pixels
     return made
 

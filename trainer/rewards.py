@@ -141,16 +141,22 @@ def answer_reward(
 def same_answer(given: str, truth: str, choices: Sequence[str] = (), form: str = "") -> bool:
     """Whether an answer is the true one; the ways to say it are those of :func:`answer_reward`."""
     if not choices:
-        return bool(_plain(given)) and _plain(given) == _plain(truth)
+        return bool(plain_answer(given)) and plain_answer(given) == plain_answer(truth)
     # `form` is a column: AnswerForm or empty.
     asked = Question(choices=tuple(choices), answer=truth, answer_as=form)  # type: ignore[arg-type]
     index = asked.answer_index
-    return index is not None and _chosen(given, choices, form) == index
+    return index is not None and named_option(given, choices, form) == index
 
 
-def _chosen(given: str, choices: Sequence[str], form: str) -> int | None:
-    """The option that an answer names, None where it names none or two."""
-    plain, options = _plain(given), [_plain(c) for c in choices]
+def named_option(given: str, choices: Sequence[str], form: str) -> int | None:
+    """The 0-based option that an answer is the name of; None where it is none's or two's.
+
+    Args:
+        given: A label, an option's text, or both; see :func:`answer_reward`.
+        choices: The options.
+        form: How the labels look: ``letter``, ``index``; empty or ``text``: texts come first.
+    """
+    plain, options = plain_answer(given), [plain_answer(c) for c in choices]
     labels = [chr(97 + i) if form == "letter" else str(i) for i in range(len(options))]
     # Texts first where answers are texts: an option that reads "2" is no index then.
     ways = [options, labels] if form in ("", "text") else [labels, options]
@@ -161,7 +167,8 @@ def _chosen(given: str, choices: Sequence[str], form: str) -> int | None:
     return both.index(plain) if plain in both else None
 
 
-def _plain(text: str) -> str:
+def plain_answer(text: str) -> str:
+    """An answer without case, doubled white space, quotes around it and a final period."""
     bare = " ".join(text.casefold().split()).strip(_QUOTES)
     return bare.removesuffix(".").strip(_QUOTES)
 
@@ -257,7 +264,8 @@ _R1_SEAMS = [re.compile(rf"<{left}_END>\s*+<{right}>") for left, right in pairwi
 _R1_BONUS = 0.5
 
 
-def _block(text: str, part: str) -> str | None:
+def block(text: str, part: str) -> str | None:
+    """What stands in the first closed block of a name, wherever it is; None without one."""
     _, opened, rest = text.partition(f"<{part}>")
     inside, closed, _ = rest.partition(f"<{part}_END>")
     return inside.strip() if opened and closed else None
@@ -265,7 +273,7 @@ def _block(text: str, part: str) -> str | None:
 
 def _r1_types(text: str) -> list[tuple[str, float | None]]:
     """Label and intensity; None where digits and points are no number (the code raises there)."""
-    items = _R1_ITEM.findall(_block(text, "TYPE") or "")
+    items = _R1_ITEM.findall(block(text, "TYPE") or "")
     return [(label, _r1_number(s)) for label, s in items if s]
 
 
@@ -296,7 +304,7 @@ def r1_accuracy_reward(
     Code of Robust-R1. ``chain`` is the row's rendered chain, its solution.
     """
     pairs = zip(completions, chain, strict=True)
-    return [float(_block(text_of(c), "ANSWER") == _block(s, "ANSWER")) for c, s in pairs]
+    return [float(block(text_of(c), "ANSWER") == block(s, "ANSWER")) for c, s in pairs]
 
 
 def r1_type_reward(

@@ -10,7 +10,7 @@ from typing import Any
 
 from degrade.errors import UserError
 from degrade.schema import PARTS, tokens
-from trainer import hf
+from trainer import hf, metrics
 from trainer.answers import depth
 from trainer.checkpoints import CheckpointMixin
 from trainer.config import Config, Rl, Vllm
@@ -93,7 +93,7 @@ def reasoning_tokens(
 def types_found(
     chains: Sequence[Any], truth: Sequence[Iterable[Mapping[str, Any]]]
 ) -> dict[str, float]:
-    """``f1`` over all named types, and ``mae`` of intensity where a true type is named.
+    """``f1``, micro over types, and ``mae`` of intensity where a true type is named, to be logged.
 
     Args:
         chains: What was said; None where it is no chain, which names nothing.
@@ -103,16 +103,9 @@ def types_found(
         ``f1`` is 1 where there was nothing to name and nothing was; ``mae`` is missing where no
         true type was named.
     """
-    hits = said = known = 0
-    gaps: list[float] = []
-    for chain, applied in zip(chains, truth, strict=True):
-        true = {d["label"]: float(d["intensity"]) for d in applied}
-        named = {t.label: t.intensity for t in chain.types} if chain else {}
-        shared = true.keys() & named.keys()
-        hits, said, known = hits + len(shared), said + len(named), known + len(true)
-        gaps += [abs(true[label] - named[label]) for label in shared]
-    found = {"f1": 2 * hits / (said + known) if said + known else 1.0}
-    return found | ({"mae": sum(gaps) / len(gaps)} if gaps else {})
+    matches = metrics.match(truth, [chain.types if chain else None for chain in chains])
+    f1, mae = metrics.micro_f1(matches).value, metrics.intensity_mae(matches).value
+    return {"f1": 1.0 if f1 is None else f1} | ({} if mae is None else {"mae": mae})
 
 
 # --------------------------------------------------------------------------------- the trainer

@@ -30,9 +30,15 @@ def main(folder: str) -> None:
             log_samples=False,
             bootstrap_iters=0,
         )
-        scored = found["results"][name]["acc,none"]
-        assert scored == pytest.approx(share), f"{name}: {scored}, not {share}"
-        print(f"{name}: {len(docs)} rows, always {said!r} is right in {scored:.0%}")
+        scored = found["results"][name]
+        assert scored["acc,none"] == pytest.approx(share), f"{name}: {scored}, not {share}"
+        levels = {doc["split"] for doc in docs if doc["level"] is not None}
+        for level in sorted(levels):
+            rows = [doc["answer"] == said for doc in docs if doc["split"] == level]
+            share = sum(rows) / len(rows)
+            assert scored[f"acc_{level},none"] == pytest.approx(share), f"{name}: {level} {scored}"
+        of = f", at levels {', '.join(sorted(levels))}" if levels else ""
+        print(f"{name}: {len(docs)} rows, always {said!r} is right in {scored['acc,none']:.0%}{of}")
 
 
 main(sys.argv[1])

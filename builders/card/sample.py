@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from builders.table import OK, Dataset, Entry
+from builders.table import OK, Dataset, Entry, Example
 from degrade import images
 from degrade.images import Pixels
 
@@ -43,6 +43,46 @@ def choose(data: Dataset, number: int) -> tuple[Entry, list[Entry]]:
     wanted = {whole.id, *overview}
     found = {entry.row.id: entry for entry in _with_pictures(data, split, wanted)}
     return found[whole.id], [found[i] for i in overview]
+
+
+def items(data: Dataset, number: int) -> list[list[Entry]]:
+    """Items of a benchmark to show, each at all of its levels, undamaged first.
+
+    Of the first rows, those whose operator, or group of damage, has not been shown yet; of one
+    shape.
+    """
+    damaged = data.splits[1:]
+    rows = [
+        e.row
+        for split in reversed(damaged)
+        for e in islice(data.entries(split, pictures=False), _LOOKED_AT)
+    ]
+    sizes = Counter(round(row.width / row.height, 1) for row in rows)
+    (aspect, _), *_ = sizes.most_common(1)
+    alike = [row for row in rows if round(row.width / row.height, 1) == aspect]
+    chosen: dict[str, str] = {}  # what is shown -> item
+    for row in alike:
+        chosen.setdefault(_damage(row), row.item)
+    picked = list(dict.fromkeys([*chosen.values(), *(row.item for row in alike)]))[:number]
+    found: dict[str, list[Entry]] = {item: [] for item in picked}
+    for split in data.splits:
+        for entry in data.entries(split):
+            if entry.row.item in found:
+                found[entry.row.item].append(entry)
+    return list(found.values())
+
+
+def _damage(row: Example) -> str:
+    tags = [tag for tag in row.source_tags if tag.startswith("group=")]
+    return ", ".join([*(a.operator for a in row.applied), *tags])
+
+
+def named(row: Example) -> str:
+    """What a picture of the overview shows, below it."""
+    if not row.level:
+        return "undamaged"
+    tags = dict(tag.split("=", 1) for tag in row.source_tags if "=" in tag)
+    return row.degradations or f"{tags.get('group', 'level')} {row.level:g}"
 
 
 def _with_pictures(data: Dataset, split: str, ids: set[str]) -> Iterator[Entry]:

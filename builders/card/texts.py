@@ -19,6 +19,17 @@ _PICTURES = {
     "clean_image": "The same picture undamaged: the source's own bytes where it was not converted.",
 }
 
+_BIBTEX = """
+@inproceedings{tang2026robustr1,
+  title     = {Robust-{R1}: Degradation-Aware Reasoning for Robust Visual Understanding},
+  author    = {Tang, Jiaqi and Chen, Jianmin and Wei, Wei and Xu, Xiaogang and Liu, Runtao and
+               Wu, Xiangyu and Xie, Qipeng and Wu, Jiafei and Zhang, Lei and Chen, Qifeng},
+  booktitle = {Proceedings of the AAAI Conference on Artificial Intelligence},
+  year      = {2026},
+  note      = {arXiv:2512.17532}
+}
+"""
+
 
 def label(operator: str) -> str:
     """``lens blur`` for ``lens_blur``."""
@@ -254,26 +265,53 @@ def licenses(data: Dataset, used: Used) -> str:
     )
 
 
+def citation() -> str:
+    """What to cite."""
+    return (
+        "The format of the chains, the degradations and the shape of the data set follow "
+        "Robust-R1; the pictures, records and chains here are not from its authors. Please cite it:"
+        "\n\n" + fenced(_BIBTEX.strip(), "bibtex")
+    )
+
+
 def _origin(source: dict[str, Any]) -> str:
     place = source.get("path", "")
     return f"{source.get('kind', '')} {str(place).rsplit('/', 1)[-1] if place else ''}".strip()
 
 
-def limits(data: Dataset) -> str:
-    """What a user should know before relying on it."""
+def drawn_share(data: Dataset) -> str:
+    """What to say of drawn scenes; empty where there are none."""
     counts, recipe = data.info["counts"], data.info["settings"]["recipe"]
     drawn = [s["name"] for s in recipe["sources"] if s["kind"] == "scenes"]
-    sources, writers = Counter[str](), Counter[str]()
+    sources = Counter[str]()
     for c in counts["splits"].values():
         sources.update(c["sources"])
-        writers.update(c["writers"])
-    found = []
     if share := sum(sources[name] for name in drawn) / max(1, sources.total()):
-        found.append(
+        return (
             f"{share:.0%} of the pictures are drawn scenes, not photographs: their light, texture "
             "and clutter are simpler than a camera's, and their questions come from templates. "
             "Check on photographs what you learn from them."
         )
+    return ""
+
+
+def lost_rows(data: Dataset) -> Iterable[str]:
+    """What to say of rows in quarantine, where there are any."""
+    counts = data.info["counts"]
+    if lost := counts.get("quarantined", 0):
+        reasons = ", ".join(f"{reason} {n:,}" for reason, n in counts.get("failures", {}).items())
+        yield (
+            f"Rows of the sources that could not be used: {lost:,} ({reasons}), see `{QUARANTINE}`."
+        )
+
+
+def limits(data: Dataset) -> str:
+    """What a user should know before relying on it."""
+    counts = data.info["counts"]
+    writers = Counter[str]()
+    for c in counts["splits"].values():
+        writers.update(c["writers"])
+    found = [text for text in (drawn_share(data),) if text]
     found.append(
         "Intensities are what the operators were told. They grow with the damage for each "
         "operator, but 0.5 of one does not hide as much as 0.5 of another."
@@ -300,11 +338,7 @@ def limits(data: Dataset) -> str:
             f"Rows without an accepted chain: {failed:,}. Their `status` says why; their `chain` "
             "is empty."
         )
-    if lost := counts.get("quarantined", 0):
-        reasons = ", ".join(f"{reason} {n:,}" for reason, n in counts.get("failures", {}).items())
-        found.append(
-            f"Rows of the sources that could not be used: {lost:,} ({reasons}), see `{QUARANTINE}`."
-        )
+    found += lost_rows(data)
     for name, c in counts["splits"].items():
         highest = max(c["answers"].values(), default=0) / max(1, sum(c["answers"].values()))
         if sum(c["answers"].values()) >= 100 and highest > 0.3:

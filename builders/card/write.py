@@ -7,18 +7,20 @@ import re
 from importlib import resources
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from builders import plots
-from builders.card import sample, texts
+from builders.card import levels, sample, texts
 from builders.card.front import front_matter
 from builders.rights import used
-from builders.table import ASSETS, CARD, Dataset
+from builders.table import ASSETS, CARD, Dataset, Entry
 from degrade import ops
 from degrade.runs import write_atomic
 from degrade.schema import STAGES
 
 _TEMPLATE = resources.files("builders") / "templates" / "card.md"
 _SHOWN = 5  # pictures of the overview
+_OPERATORS, _EXAMPLES = "operators.png", "examples.png"
 _COMMAND = re.compile(r"^## How it was made\n\n`{3,}sh\n(.*?)\n`{3,}$", re.MULTILINE | re.DOTALL)
 _SIGNED = re.compile(r"\n<!-- written by degrade-cli: ([0-9a-f]{16}) -->\n$")
 
@@ -56,40 +58,67 @@ def write_card(
     rows = {split: c["rows"] for split, c in counts.items()}
     bars = {split: c["operators"] for split, c in counts.items()}
     tenths = {split: c["intensities"] for split, c in counts.items()}
-    if names:
-        plots.operators(bars, rows, names, assets / "operators.png")
+    if names and data.benchmark:  # the levels have the same
+        last = data.splits[-1]
+        plots.operators({"items": bars[last]}, {"items": rows[last]}, names, assets / _OPERATORS)
+    elif names:
+        plots.operators(bars, rows, names, assets / _OPERATORS)
         plots.intensities(tenths, names, assets / "intensities.png")
-    whole, overview = sample.choose(data, _SHOWN)
-    gallery, shown = "", None
-    if table is None:
-        shown = sample.save(whole, assets)
-        decoded = [
-            (sample.thumbnail(e.clean), sample.thumbnail(e.image), e.row.degradations)
-            for e in overview
-        ]
-        plots.pairs(decoded, assets / "examples.png")
-        gallery = f"![Clean pictures above, degraded below]({ASSETS}/examples.png)"
+    shown, gallery, whole = (_levels if data.benchmark else _pairs)(data, assets, table is None)
+    sections: Any = levels if data.benchmark else texts
     where = repo or f"path/to/{out.resolve().name}"
     title = texts.title(data)
     text = Template(_TEMPLATE.read_text("utf-8")).substitute(
         yaml=front_matter(data, licenses, title, table),
         title=title,
-        lead=texts.lead(data, table is None),
+        lead=sections.lead(data, table is None),
         gallery=gallery,
-        load=texts.load(data, where, table is None),
-        splits=texts.splits(data),
-        degraded=texts.degraded(data, names),
-        sample=texts.sample(whole.row, shown and (shown[0].name, shown[1].name)),
+        load=sections.load(data, where, table is None),
+        splits=sections.splits(data),
+        degraded=sections.degraded(data, names),
+        sample=sections.sample(whole.row, shown and (shown[0].name, shown[1].name)),
         made=texts.made(data, command),
         columns=texts.columns(table is None),
         licenses=texts.licenses(data, licenses),
-        limits=texts.limits(data),
+        limits=sections.limits(data),
+        citation=sections.citation(),
     )
     text = re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n"
     path = out / CARD
     sign = f"<!-- written by degrade-cli: {_digest(text)} -->"  # see command_of
     write_atomic(path, f"{text}\n{sign}\n".encode())
     return path
+
+
+def _pairs(
+    data: Dataset, assets: Path, pictures: bool
+) -> tuple[tuple[Path, Path] | None, str, Entry]:
+    """The pictures of a data set's card: files of the one row, the overview, the row."""
+    whole, overview = sample.choose(data, _SHOWN)
+    if not pictures:
+        return None, "", whole
+    decoded = [
+        (sample.thumbnail(e.clean), sample.thumbnail(e.image), e.row.degradations) for e in overview
+    ]
+    plots.pairs(decoded, assets / _EXAMPLES)
+    gallery = f"![Clean pictures above, degraded below]({ASSETS}/{_EXAMPLES})"
+    return sample.save(whole, assets), gallery, whole
+
+
+def _levels(
+    data: Dataset, assets: Path, pictures: bool
+) -> tuple[tuple[Path, Path] | None, str, Entry]:
+    """The same of a benchmark's: items from left to right, their levels from top to bottom."""
+    items = sample.items(data, _SHOWN)
+    whole = items[0][len(items[0]) // 2]
+    if not pictures:
+        return None, "", whole
+    shown = [
+        [(sample.thumbnail(e.image), sample.named(e.row)) for e in entries] for entries in items
+    ]
+    plots.ladders(shown, assets / _EXAMPLES)
+    gallery = f"![Items from left to right, their levels downwards]({ASSETS}/{_EXAMPLES})"
+    return sample.save(whole, assets), gallery, whole
 
 
 def command_of(path: Path) -> str | None:

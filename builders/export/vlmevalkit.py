@@ -1,6 +1,9 @@
 """VLMEvalKit: one TSV of multiple-choice questions per split, for its ``LMUData`` folder.
 
-``LMUData=OUT`` in the environment, ``--data`` the file's name without ``.tsv``. What is avoided:
+``LMUData=OUT`` in the environment, ``--data`` the file's name without ``.tsv``. A benchmark is one
+TSV of all its levels: its report has a row for each ``split`` and a column for each ``category``
+and ``l2-category``, which is the table of robustness; undamaged rows have the categories that their
+items have when damaged, so that every column begins with them. What is avoided:
 
 - Pictures are the original bytes in base64; its own encoder writes JPEG of quality 75.
 - It keeps decoded pictures under a data set's name and never looks again. File names therefore end
@@ -35,6 +38,7 @@ from degrade.errors import UserError
 
 SWITCHES = ("mmbench", "ccbench", "circular", "mmcr", "openended")
 COLUMNS = ("index", "image", "question", "answer", "category", "l2-category", "split", "id")
+_CATEGORY = COLUMNS.index("category")  # and the stage behind it
 LETTERS = string.ascii_uppercase
 CLEAN, SEVERAL = "clean", "several"
 POINTER = 64
@@ -51,7 +55,13 @@ def safe_name(name: str) -> str:
 
 
 def category(row: Example) -> tuple[str, str]:
-    """The operator and the stage of a row's damage; ``clean``, or ``several`` of them."""
+    """The operator and the stage of a row's damage; ``clean``, or ``several`` of them.
+
+    Where a source says what its damage is, the group and the step that it says.
+    """
+    tags = dict(tag.split("=", 1) for tag in row.source_tags if "=" in tag)
+    if not row.applied and {"group", "step"} <= set(tags):
+        return tags["group"], tags["step"]
     operators = {t.label for t in row.types}
     stages: set[str] = {a.stage for a in row.applied}
     found = [next(iter(s)) if len(s) == 1 else SEVERAL if s else CLEAN for s in (operators, stages)]
@@ -90,7 +100,8 @@ class AsRead:
 
 
 class _Tsv(Writer):
-    """Writes one split: rows first, then the file with as many options as there turned out to be.
+    """Writes one file: rows first, then the table, with as many options as there turned out to be
+    and the categories of undamaged items, which the damaged rows behind them tell.
 
     Args:
         folder: Of the export.
@@ -103,9 +114,24 @@ class _Tsv(Writer):
         self._file = self._rows.open("w", encoding="utf-8")
         self._number = self._options = 0
         self._digest = hashlib.sha256()
+        self._damage: dict[str, tuple[str, str]] = {}  # of the items of a benchmark
 
-    def add(self, cells: Sequence[str], options: Sequence[str]) -> None:
-        data = json.dumps([str(self._number), *cells, *options]) + "\n"
+    def add(self, row: Example, image: bytes) -> None:
+        found, options = category(row), row.choices
+        if row.level:
+            self._damage[row.item] = found
+        known = {
+            "index": str(self._number),
+            "image": base64.b64encode(image).decode(),
+            "question": row.question,
+            "answer": LETTERS[row.answer_index],
+            "category": found[0],
+            "l2-category": found[1],
+            "split": row.split,
+            "id": row.id,
+        }
+        undamaged = row.item if row.level == 0 else ""
+        data = json.dumps([undamaged, *(known[name] for name in COLUMNS), *options]) + "\n"
         self._file.write(data)
         self._digest.update(data.encode())
         self._number += 1
@@ -122,8 +148,10 @@ class _Tsv(Writer):
         ):
             file.write(_quoted(heading))
             for data in rows:
-                row = json.loads(data)
+                item, *row = json.loads(data)
                 row += [""] * (len(heading) - len(row))
+                if item in self._damage:
+                    row[_CATEGORY : _CATEGORY + 2] = self._damage[item]
                 for (_, column), cell in zip(columns[2:], row[2:], strict=True):
                     column.add(cell)
                 file.write(_quoted(row))
@@ -159,7 +187,7 @@ class VlmEvalKit(Format):
     """See the module."""
 
     name: ClassVar[str] = "vlmevalkit"
-    summary: ClassVar[str] = "Evaluation with VLMEvalKit: multiple-choice TSV per split"
+    summary: ClassVar[str] = "Evaluation with VLMEvalKit: a TSV for each split or benchmark"
     chains_only: ClassVar[bool] = False
 
     def left_out(self, row: Example) -> str:
@@ -175,14 +203,12 @@ class VlmEvalKit(Format):
         return ""
 
     def write(self, entries: Iterable[Entry], folder: Path, name: str) -> None:
-        """A TSV for each split."""
-        with PerPart(lambda part: _Tsv(folder, safe_name(f"{name}_{part}"))) as parts:
+        """A TSV for each split, or one for all levels of a benchmark."""
+        with PerPart(lambda file: _Tsv(folder, safe_name(file))) as tables:
             for entry in entries:
                 row = entry.row
-                picture = base64.b64encode(entry.image).decode()
-                answer = LETTERS[row.answer_index]
-                cells = (picture, row.question, answer, *category(row), row.split, row.id)
-                parts[row.part].add(cells, row.choices)
+                file = f"{name}_{row.part}" if row.level is None else name
+                tables[file].add(row, entry.image)
 
     def detect(self, folder: Path) -> bool:
         """By its tables."""

@@ -156,6 +156,8 @@ def flat(row: Example) -> dict[str, Any]:
     pictures alone has nothing but empty lists, of no type, and would not load beside the others.
     """
     found = row.model_dump(mode="json", exclude={"file_name", "source_name", "answerable"})
+    if row.level is None:  # as in every other row
+        del found["level"]
     for name, value in found.items():
         if isinstance(value, list):
             found[name] = json.dumps(value, ensure_ascii=False)

@@ -16,15 +16,16 @@ from builders.sources.readers import json_rows
 from builders.sources.values import RowError
 from degrade.errors import UserError
 
-COLUMNS = Mapped(id="question_id", answer="correct_choice_idx")
+COLUMNS = Mapped(id="question_id", answer="correct_choice_idx", references="direct_answers")
 _FOLDERS = ("train", "val", "test")
 
 
 class AOkvqa(SourceSpec):
     """Questions with four choices, the index of the correct one and three human rationales.
 
-    The direct answers are not read: answers are choices here. Test rows have none. COCO's pictures
-    come from Flickr and keep their authors' licenses, so ``license`` is ``other`` unless set.
+    The answer is the correct choice; the direct answers are ``references``. Test rows have neither.
+    COCO's pictures come from Flickr and keep their authors' licenses, so ``license`` is ``other``
+    unless set.
 
     Attributes:
         path: ``aokvqa_v1p0_train.json`` or its folder; or Parquet files; or the name on the Hub.

@@ -12,7 +12,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from degrade.configs import validated
 from degrade.errors import UserError, unknown
-from degrade.schema import AnswerForm, Question, Record
+from degrade.schema import AnswerForm, Question, Record, Task
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,12 @@ class Item:
         license: SPDX identifier or the Hub's name for it, where the source states one per row.
         problem: Countable reason why the row cannot be used, such as ``missing_picture``.
         detail: The same for people.
+        references: All right answers, where the source lists several.
+        task: What is asked for; empty: it follows from the question.
+        degraded: The picture as the source itself degraded it; None where it did not. ``picture``
+            is then the undamaged one.
+        level: How strongly, in (0, 1]; None with no such picture.
+        tags: What the source says of that damage, ``name=value`` each.
     """
 
     id: str
@@ -36,6 +42,11 @@ class Item:
     license: str = ""
     problem: str = ""
     detail: str = ""
+    references: tuple[str, ...] = ()
+    task: Task | Literal[""] = ""
+    degraded: bytes | None = None
+    level: float | None = None
+    tags: tuple[str, ...] = ()
 
 
 class SourceSpec(Record, ABC):
@@ -78,7 +89,10 @@ class Mapped(Record):
     A name may be a path into nested columns, ``meta.caption``. Empty: the source has none.
     ``choices`` may be several columns, separated by commas (``A,B,C,D``). ``answer`` may be an
     option's text, its 0-based index or its letter; ``answer_as`` says which, where values such as
-    ``"2"`` beside options that are numbers leave it open.
+    ``"2"`` beside options that are numbers leave it open. ``references`` are all right answers
+    where there are several. With ``inline_choices`` a question that ends with its options
+    (``A. red`` and so on, each on a line, or ``Options: A: red, B: blue``) is parted into both;
+    what stands behind the options tells how to answer and is left out.
     """
 
     id: str = "id"
@@ -89,7 +103,9 @@ class Mapped(Record):
     caption: str = "caption"
     rationales: str = "rationales"
     license: str = "license"
+    references: str = ""
     answer_as: AnswerForm | Literal[""] = ""
+    inline_choices: bool = False
 
     @model_serializer(mode="wrap")
     def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,8 @@ from builders.table import Dataset, Entry
 class Built(SourceSpec):
     """The folder that ``degrade-cli build dataset`` wrote. Ids, questions and licenses are kept.
 
+    Of a benchmark, each item once.
+
     Attributes:
         path: The folder.
         split: Only this split.
@@ -30,8 +33,11 @@ class Built(SourceSpec):
         """See the base class."""
         for entry in Dataset(located(base, self.path)).entries(self.split):
             row = entry.row
+            if row.level and self.split is None:
+                continue
             asked, picture = partial(getattr, row, "asked"), partial(_picture, entry)
-            yield item(row.id, row.source_name, asked, picture, row.license)
+            found = item(row.item, row.source_name, asked, picture, row.license)
+            yield replace(found, references=row.references, task=row.task)
 
 
 def _picture(entry: Entry) -> tuple[bytes, str]:

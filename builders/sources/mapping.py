@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
@@ -9,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from builders.sources import inline
 from builders.sources.base import Item, Mapped
 from builders.sources.values import RowError, listed, plain, short, text, texts
 from degrade.errors import UserError, unknown
@@ -42,7 +44,7 @@ def value_of(row: Mapping[str, Any], name: str) -> Any:
 
 def fields(columns: Mapped) -> dict[str, tuple[str, ...]]:
     """The columns that each key of a mapping names."""
-    named = {k: v for k, v in columns if k != "answer_as" and v}
+    named = {k: v for k, v in columns if k not in {"answer_as", "inline_choices"} and v}
     several = {"choices"}
     return {
         k: tuple(p.strip() for p in v.split(",")) if k in several else (v,)
@@ -63,6 +65,18 @@ def explicit(columns: Mapped) -> dict[str, str]:
 def missing(name: str, key: str, there: Collection[str], where: str) -> UserError:
     """The error for a column that a recipe names and a source does not have."""
     return UserError(f"'columns.{key}' of {where}: {unknown('column', name, there)}")
+
+
+def missing_columns(names: Collection[str], there: Collection[str], where: str) -> None:
+    """Refuse a file without columns that its kind has.
+
+    Raises:
+        UserError: One is missing.
+    """
+    if lost := [name for name in names if name not in there]:
+        raise UserError(
+            f"{where} has no column {', '.join(map(repr, lost))}; it has {', '.join(there)}."
+        )
 
 
 def require(
@@ -201,7 +215,25 @@ def question_of(row: Mapping[str, Any], columns: Mapped) -> Question:
         caption=captions[0] if captions else "",
         rationales=texts(value_of(row, columns.rationales)),
     )
-    return answered(question, value_of(row, columns.answer), labels, numbers)
+    answer = value_of(row, columns.answer)
+    if columns.inline_choices and not choices:
+        question = _parted(question, answer)
+    return answered(question, answer, labels, numbers)
+
+
+def _parted(question: Question, answer: Any) -> Question:
+    """A question without the options in its text, where the answer is one of them."""
+    found, answer = inline.parted(question.question), plain(answer)
+    if found is None or not isinstance(answer, str):
+        return question
+    stem, choices = found
+    letter = len(answer) == 1 and answer in string.ascii_uppercase[: len(choices)]
+    if not letter and answer not in choices:
+        return question
+    form = "letter" if letter and not question.answer_as else question.answer_as
+    return asked(
+        **question.model_dump() | {"question": stem, "choices": choices, "answer_as": form}
+    )
 
 
 def asked(**values: Any) -> Question:
@@ -231,6 +263,7 @@ def item(
     question: Callable[[], Question],
     picture: Callable[[], tuple[bytes, str]],
     license: Any = None,
+    references: Callable[[], tuple[str, ...]] = tuple,
 ) -> Item:
     """An item; what cannot be had becomes its problem.
 
@@ -240,12 +273,20 @@ def item(
         question: Gives the question or raises :class:`RowError`.
         picture: Gives the bytes and the name of the picture, or raises likewise.
         license: As the row has it.
+        references: Gives all right answers or raises likewise.
     """
     known = Question()
     try:
-        known = question()
+        known, several = question(), references()
         data, name = picture()
-        return Item(_valid(identity), data, _valid(name), known, license=_valid(text(license)))
+        return Item(
+            _valid(identity),
+            data,
+            _valid(name),
+            known,
+            license=_valid(text(license)),
+            references=tuple(map(_valid, several)),
+        )
     except RowError as error:
         return replace(unusable(identity, error), name=_valid(name), question=known)
 
@@ -270,8 +311,14 @@ def mapped(
         identity = text(value_of(row, columns.id))
     except RowError:
         identity = ""  # a list or a mapping identifies nothing
-    found = value_of(row, columns.license)
-    return item(identity or fallback, name, lambda: question_of(row, columns), picture, found)
+    return item(
+        identity or fallback,
+        name,
+        lambda: question_of(row, columns),
+        picture,
+        value_of(row, columns.license),
+        lambda: texts(value_of(row, columns.references)),
+    )
 
 
 def unusable(identity: str, error: RowError) -> Item:

@@ -40,6 +40,10 @@ class VlmEvalKit(SourceSpec):
 
     def items(self, base: Path, wanted: int | None) -> Iterator[Item]:
         """See the base class."""
+        return (found for _, found in self.read(base))
+
+    def read(self, base: Path) -> Iterator[tuple[dict[str, str], Item]]:
+        """Each row's cells, none where it is broken, with the item made of them."""
         path = located(base, self.path)
         table = Table(path, "\t")
         if "index" not in table.columns or not {"image", "image_path"} & set(table.columns):
@@ -55,17 +59,24 @@ class VlmEvalKit(SourceSpec):
         )
         for number, line in enumerate(table.rows()):
             if isinstance(line.cells, RowError):
-                yield unusable(f"row-{number}", line.cells)
+                yield {}, unusable(f"row-{number}", line.cells)
                 continue
             identity = line.cells["index"] or f"row-{number}"
             question = partial(_question, line.cells, letters)
             name = line.cells.get("image_path", "")
-            yield item(identity, name, question, partial(pictures.load, line.cells, identity))
+            load = partial(pictures.load, line.cells, identity)
+            captions = partial(_captions, line.cells)
+            yield line.cells, item(identity, name, question, load, None, captions)
+
+
+def _captions(cells: dict[str, str]) -> tuple[str, ...]:
+    """All captions, where these are what is asked for."""
+    return () if "question" in cells else texts(cells.get("answer", ""))
 
 
 def _question(cells: dict[str, str], letters: list[str]) -> Question:
     if "question" not in cells:
-        captions = texts(cells.get("answer", ""))
+        captions = _captions(cells)
         return asked(caption=captions[0] if captions else "")
     choices, _, _ = choices_of({"choices": [cells[c] for c in letters]}, "choices")
     known = [cells.get("hint", ""), cells["question"]]

@@ -56,6 +56,10 @@ class Plan:
         return cls(read.clean, tuple(range(low, high + 1)))
 
 
+UNDAMAGED = Plan(clean=1.0)
+"""Of a split of clean pictures."""
+
+
 @dataclass
 class _Part:
     """Counts of one split."""

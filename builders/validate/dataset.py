@@ -14,11 +14,12 @@ from pydantic import ValidationError
 
 from builders import stats
 from builders.recipe import HeldOut, Pictures
-from builders.table import INFO, Entry, Example
+from builders.table import BENCHMARK, INFO, Entry, Example
 from builders.validate import rows
 from builders.validate.across import Across
-from builders.validate.balance import Balance, Plan
+from builders.validate.balance import UNDAMAGED, Balance, Plan
 from builders.validate.files import READ_ERRORS, DataFile, Files, invalid, one_line
+from builders.validate.levels import Levels
 from builders.validate.pictures import Looked, inspect
 from builders.validate.report import Collector
 from degrade.runs import Progress, bounded_map
@@ -76,6 +77,7 @@ class DatasetValidation:
         self.same_device = settings.get("device") == device.type
         recipe = self.files.part("settings", "recipe")
         self.across = Across(near=recipe.get("near_duplicates") != "ignore")
+        self.levels = Levels.of(recipe) if recipe.get("kind") == BENCHMARK else None
         self.balance = Balance()
         self.found = Collector()
         self.held = self._stated(HeldOut, "held_out")
@@ -99,6 +101,10 @@ class DatasetValidation:
         found.extend(self.across.near_duplicates())
         drawn = files.part("settings", "degradations")
         plans = {split: Plan.of(files.part("settings", "degradations", split)) for split in drawn}
+        if self.levels:
+            found.extend(self.levels.missing())
+            found.checks["levels"] = found.rows
+            plans |= {split: UNDAMAGED for split in files.splits if split not in plans}
         found.extend(self.balance.problems(plans))
         found.facts |= self.balance.facts()
         found.checks["files"] = files.number
@@ -167,8 +173,12 @@ class DatasetValidation:
         for code, detail in (*looked.findings, *rows.check(row), *self._held_out(row)):
             found.add(code, where, detail)
         across = self.across
-        found.extend(across.add(where, row.id, row.split, row.group, clean, looked.thumbnail))
-        asked = (row.question, *row.choices)
+        # Levels show the same pictures on purpose, and a benchmark may ask the same twice.
+        apart, side = (row.id, None) if self.levels else ("", row.split)
+        if self.levels:
+            found.extend(self.levels.add(where, row))
+        found.extend(across.add(where, row.id, side, row.group, clean, looked.thumbnail))
+        asked = (apart, row.question, *row.choices)
         pairs: dict[str, tuple[str, ...]] = {"duplicate_name": (row.file_name.casefold(),)}
         if row.question and looked.image_sha256:
             pairs["duplicate_pair"] = (*asked, looked.image_sha256)

@@ -11,9 +11,10 @@ from typing import Any
 
 from builders import export
 from builders.export.base import EXPORT, LISTED, Format, Found, Problem
+from builders.table import BENCHMARK, CLEAN
 from builders.validate import rows
 from builders.validate.across import Across
-from builders.validate.balance import Balance, stages_of
+from builders.validate.balance import UNDAMAGED, Balance, stages_of
 from builders.validate.files import READ_ERRORS, is_fingerprint, one_line
 from builders.validate.pictures import Looked, look
 from builders.validate.report import Collector, plain
@@ -58,6 +59,7 @@ class ExportValidation:
         self.found = Collector()
         self.info = self._info()
         self.listed = self._listed()
+        self.levels = self.info.get("kind") == BENCHMARK
         self.across, self.balance = Across(), Balance()
         self._left = set(self.listed or ())
         self._splits: Counter[str] = Counter()
@@ -74,7 +76,7 @@ class ExportValidation:
             found.add("lost_row", LISTED, repr(identity))
         self._counts()
         found.extend(self.across.near_duplicates())
-        found.extend(self.balance.problems({}))
+        found.extend(self.balance.problems({CLEAN: UNDAMAGED} if self.levels else {}))
         found.facts |= self.balance.facts()
         for check in ("rows", "pictures", "duplicates", "leakage", "balance"):
             found.checks[check] = found.rows
@@ -151,9 +153,11 @@ class ExportValidation:
         found.extend(self._identity(where, item, looked))
         listed = (self.listed or {}).get(item.id)
         clean = looked.clean_sha256 or (listed.clean if listed else "")
-        found.extend(self.across.add(where, item.id, item.split, None, clean, looked.thumbnail))
+        side = None if self.levels else item.split  # levels show the same pictures on purpose
+        found.extend(self.across.add(where, item.id, side, None, clean, looked.thumbnail))
         if item.prompt and looked.image_sha256:
-            pair = (item.prompt, *(item.choices or ()), looked.image_sha256)
+            apart = item.id if self.levels else ""
+            pair = (apart, item.prompt, *(item.choices or ()), looked.image_sha256)
             found.extend(self.across.repeated(where, {"duplicate_pair": pair}))
         types = item.types
         if types is None and isinstance(chain := Chain.parse(item.chain or ""), Chain):

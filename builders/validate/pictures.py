@@ -35,6 +35,7 @@ def look(
     size: tuple[int, int] | None,
     needed: tuple[str, ...] = ("image", "clean"),
     max_pixels: int = MAX_PIXELS,
+    alike: bool = True,
 ) -> tuple[Looked, images.Picture | None, images.Picture | None]:
     """Open both pictures of a row.
 
@@ -44,15 +45,17 @@ def look(
         size: Width and height that both must have; None where the row does not say.
         needed: Which of them must be there.
         max_pixels: Larger pictures are not opened.
+        alike: Whether they must be of one size.
     """
     looked = Looked()
-    limit = min(size[0] * size[1], max_pixels) if size else max_pixels
     opened: dict[str, images.Picture | None] = {}
     for name, data in (("image", image), ("clean", clean)):
         opened[name] = None
+        wanted = size if alike or name == "image" else None
+        limit = min(wanted[0] * wanted[1], max_pixels) if wanted else max_pixels
         if data:
             setattr(looked, f"{name}_sha256", hashlib.sha256(data).hexdigest())
-            opened[name] = _decoded(name, data, limit, size, looked.findings)
+            opened[name] = _decoded(name, data, limit, wanted, looked.findings)
         elif data is not None or name in needed:
             looked.findings.append(("missing_picture", f"{name} has no bytes"))
     shapes = {p.pixels.shape[:2] for p in opened.values() if p}
@@ -91,7 +94,11 @@ def inspect(
     """
     row = entry.row
     looked, image, clean = look(
-        entry.image, entry.clean, (row.width, row.height), max_pixels=max_pixels
+        entry.image,
+        entry.clean,
+        (row.width, row.height),
+        max_pixels=max_pixels,
+        alike=not row.came_degraded,
     )
     found = looked.findings
     for name, code in (("image", "image_bytes"), ("clean", "clean_bytes")):
@@ -99,9 +106,11 @@ def inspect(
         if digest and digest != recorded:
             found.append((code, f"sha256 {digest[:12]}..., recorded {recorded[:12]!r}..."))
     if image:
-        kind = {"JPEG": "jpg"}.get(image.format, image.format.lower())
+        kind = images.extension("keep", image.format)
         if kind != row.encoding.split(" ")[0]:
             found.append(("encoding", f"{kind}, the row says {row.encoding!r}"))
+        elif row.came_degraded:
+            pass  # by somebody else, without a record
         elif again and clean and clean.pixels.shape == image.pixels.shape and not _wrong(row):
             found.extend(_replayed(row, image.pixels, clean.pixels, again, same_device))
     return looked

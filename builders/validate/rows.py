@@ -33,7 +33,7 @@ def check(row: Example) -> Iterator[Finding]:
         yield "intensity_sum", f"{row.intensity_sum:g}, the record adds up to {total:.4g}"
     yield from answer(row.asked)
     yield from _answer_columns(row)
-    if (row.status == OK) != bool(row.chain):
+    if row.level is None and (row.status == OK) != bool(row.chain):
         has = "has a chain" if row.chain else "has no chain"
         yield "chain_status", f"status {row.status!r} but {has}"
     if row.chain:

@@ -1,0 +1,1 @@
+"""Evaluation: ask a model about every picture of a benchmark, judge what it says, count."""
