@@ -242,6 +242,7 @@ def _clean(row: dict[str, Any], item: Item) -> dict[str, Any]:
     encoded = images.encode(pixels, "png", None)
     return row | {
         "id": f"scenes/{item.id}",
+        "item": f"scenes/{item.id}",
         "applied": [],
         "image": {"bytes": encoded, "path": row["file_name"]},
         "clean_image": {"bytes": item.picture, "path": row["source_name"]},
