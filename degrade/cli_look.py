@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from degrade.console import AsJson, out, print_json, say
+from degrade.console import AsJson, Quiet, out, print_json, progress_bar, say
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def _operator_json(op: Operator) -> dict[str, Any]:
         "stage": op.stage,
         "family": op.family,
         "off_scale": op.off_scale,
+        "license": op.license,
         "moves_pixels": op.comes_from is not None,
         "version": op.version,
         "summary": op.summary,
@@ -150,3 +151,39 @@ def preview(
     except OSError as error:
         raise UserError(f"{error.filename or dest}: {error.strerror or error}.") from None
     say(f"Wrote {dest}")
+
+
+def gallery(
+    dest: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder for index.html, or the .html file.")
+    ],
+    image: Annotated[
+        Path | None, typer.Option(help="Picture to degrade. (default: one that is shipped)")
+    ] = None,
+    op: Annotated[list[str] | None, typer.Option(help="Operators to show. (default: all)")] = None,
+    seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
+    side: Annotated[int, typer.Option(min=32, help="Longer side of the picture, pixels.")] = 360,
+    quiet: Quiet = False,
+) -> None:
+    """Write one page with every operator at five intensities, its parameters and sources."""
+    from degrade import gallery as made
+    from degrade import images, ops
+    from degrade.runs import write_atomic
+
+    path = dest if dest.suffix.lower() in {".html", ".htm"} else dest / "index.html"
+    names = [ops.get(n).name for n in (op or ops.names())]
+    try:
+        if image is None:
+            pixels = made.shipped_photo(side)
+        else:
+            pixels = images.decode(image.read_bytes(), 100_000_000, max_side=side).pixels
+        with progress_bar("degrading", quiet) as progress:
+            page = made.page(pixels, names, seed=seed, progress=progress)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, page.encode())
+    except images.UnreadableError as error:
+        raise UserError(f"Cannot read {image}: {error.detail}.") from None
+    except OSError as error:
+        raise UserError(f"{error.filename or path}: {error.strerror or error}.") from None
+    if not quiet:
+        say(f"Wrote {path}: {len(names)} operators")
