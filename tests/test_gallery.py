@@ -1,4 +1,4 @@
-"""The gallery: one page that needs nothing else, with every operator and all that is known of it."""
+"""The gallery: one page that needs nothing else, with all operators and all known of them."""
 
 from __future__ import annotations
 
