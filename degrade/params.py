@@ -1,11 +1,13 @@
 """How a kernel argument gets its value: declarations that annotate an operator's signature.
 
-``Severity`` follows the intensity, ``Draw`` is drawn once per picture and step, ``Seed`` seeds a
-pixel field. From them come the sampler, the record, the listing and the tests.
+``Severity`` follows the intensity, ``Draw`` and ``Choice`` are drawn once per picture and step,
+``Seed`` seeds a pixel field, ``FrameSeed`` one that is new in every frame of a clip. From them come
+the sampler, the record, the listing and the tests.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -60,12 +62,27 @@ class Severity:
             value *= short_side
         return _tidy(value, self.integer)
 
+    def intensity(self, value: float, short_side: int) -> float:
+        """The intensity whose value this is, by the inverse of :meth:`at`, kept within [0, 1]."""
+        if self.relative:
+            value /= short_side
+        ends = self.mild, self.severe
+        if self.curve == "geometric":
+            ends, value = (math.log(ends[0]), math.log(ends[1])), math.log(max(value, 1e-12))
+        elif self.curve == "reciprocal":
+            ends, value = (1 / ends[0], 1 / ends[1]), 1 / max(value, 1e-12)
+        share = (value - ends[0]) / (ends[1] - ends[0])
+        share /= (short_side / REFERENCE_SIDE) ** self.size_power
+        return float(min(1.0, max(0.0, share)) ** (1.0 / self.power))
+
 
 @dataclass(frozen=True)
 class Draw:
     """A value drawn uniformly from [low, high), once per picture and step, whatever the intensity.
 
-    With ``integer`` both ends are included; ``relative`` as for :class:`Severity`.
+    With ``integer`` both ends are included; ``relative`` as for :class:`Severity`. In a clip the
+    value is the same in all frames, or with ``drifts`` goes slowly to and fro between the ends;
+    ``circular``: the ends are the same (an angle), so it may go through them.
     """
 
     low: float
@@ -73,6 +90,8 @@ class Draw:
     unit: str
     relative: bool = False
     integer: bool = False
+    drifts: bool = False
+    circular: bool = False
 
     def at(self, u: float, short_side: int) -> float:
         """The value for a uniform ``u`` in [0, 1) for a picture of this short side in pixels."""
@@ -83,12 +102,39 @@ class Draw:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """One of several named kinds, equally likely, drawn once per picture and step.
+
+    The kernel gets the kind's number, (B,) float32; the record holds the number too, with the name
+    as its unit. ``weights`` make kinds more or less likely, 0 leaves one to those who ask for it.
+    """
+
+    kinds: tuple[str, ...]
+    weights: tuple[float, ...] = ()
+
+    def at(self, u: float) -> int:
+        """The number of the kind for a uniform ``u`` in [0, 1)."""
+        weights = self.weights or (1.0,) * len(self.kinds)
+        rest = u * sum(weights)
+        for number, weight in enumerate(weights):
+            rest -= weight
+            if rest < 0.0:
+                return number
+        return max(i for i, weight in enumerate(weights) if weight)
+
+
+@dataclass(frozen=True)
 class SeedMark:
-    """Marks an argument as the seed of a pixel field."""
+    """Marks an argument as the seed of a pixel field; ``per_frame``: a new one in every frame."""
+
+    per_frame: bool = False
 
 
 Seed = Annotated[torch.Tensor, SeedMark()]
-"""(B,) int64 seeds below 2**32."""
+"""(B,) int64 seeds below 2**32. In a clip what it places stays where it is (dirt on a lens)."""
+
+FrameSeed = Annotated[torch.Tensor, SeedMark(per_frame=True)]
+"""(B,) int64 seeds below 2**32. In a clip every frame has its own (noise of a sensor)."""
 
 
 def _tidy(value: float, integer: bool) -> float:

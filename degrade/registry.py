@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import inspect
+import math
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, cast
 
 import torch
 
 from degrade.errors import UserError, unknown
-from degrade.params import Draw, Images, SeedMark, Severity
+from degrade.families import family_names
+from degrade.params import Choice, Draw, Images, SeedMark, Severity
 from degrade.rng import derive, unit
 from degrade.schema import STAGES, Applied, Param, SeedValue, Stage
 
 P = ParamSpec("P")
 Kernel = Callable[Concatenate[Images, P], Images]
-Declaration = Severity | Draw | SeedMark
+Declaration = Severity | Draw | Choice | SeedMark
+Mapped = Callable[..., torch.Tensor]
+"""A coordinate map: (x, points (B, N, 2) in pixels, the kernel's arguments) -> (B, N, 2)."""
+Given = Mapping[str, float | str]
+"""Values that a caller decides: argument -> number in the argument's unit, or name of a kind."""
 Key = str | int | tuple[str | int, ...]
 """Names a draw: the same key gives the same angles, positions and noise at any intensity."""
+
+LICENSE = "Apache-2.0"
+"""Of the project, and of every operator that needs nothing from outside."""
 
 TABLE: dict[str, Operator] = {}
 
@@ -40,6 +49,8 @@ class Argument:
                 values = f"{d.mild:g} -> {d.severe:g}"
             case Draw():
                 values = f"{d.low:g} .. {d.high:g}"
+            case Choice():
+                return " | ".join(d.kinds)
             case SeedMark():
                 return "32-bit seed"
         return f"{values} x short side, {d.unit}" if d.relative else f"{values} {d.unit}"
@@ -47,10 +58,20 @@ class Argument:
 
 @dataclass(frozen=True)
 class Operator:
-    """A degradation: a kernel with its declaration. Holds no state besides."""
+    """A degradation: a kernel with its declaration. Holds no state besides.
+
+    Attributes:
+        family: Kind of damage; see :mod:`degrade.families`.
+        license: Of the model and of all it draws with.
+        off_scale: Why intensity 0.5 does not do the visible damage that it does elsewhere; empty
+            where it does (docs/severity.md).
+        comes_from: Where in the input a point of the output shows, for operators that move pixels.
+        goes_to: The inverse, where it is known; see :mod:`degrade.geometry`.
+    """
 
     name: str
     stage: Stage
+    family: str
     version: int
     refs: tuple[str, ...]
     differentiable: bool
@@ -58,23 +79,39 @@ class Operator:
     doc: str
     arguments: tuple[Argument, ...]
     kernel: Callable[..., Images]
+    off_scale: str = ""
+    license: str = LICENSE
+    comes_from: Mapped | None = None
+    goes_to: Mapped | None = None
 
     @property
     def label(self) -> str:
         """The name with spaces, as models are taught to say it."""
         return self.name.replace("_", " ")
 
-    def sample(self, intensity: float, key: Key, short_side: int) -> Applied:
+    def sample(
+        self,
+        intensity: float | None,
+        key: Key,
+        short_side: int,
+        given: Given | None = None,
+    ) -> Applied:
         """Draw the record of one application.
 
         Args:
-            intensity: Damage in [0, 1]; 0 leaves the picture alone.
+            intensity: Damage in [0, 1]; 0 leaves the picture alone. None: what ``given`` amounts
+                to, the largest intensity that any of the given severities stands for.
             key: Names the draw, for example ``(root seed, row id, step)``.
             short_side: min(height, width) of the picture in pixels.
+            given: Values that are not drawn, such as published ones: argument -> number in its
+                unit (lengths in pixels), or the name of a kind.
 
         Raises:
-            UserError: The intensity is outside [0, 1] or not a number.
+            UserError: The intensity is outside [0, 1] or not a number, or a given value is none.
         """
+        fixed = self._given(given or {})
+        if intensity is None:
+            intensity = self._amounts_to(fixed, short_side)
         if not 0.0 <= intensity <= 1.0:
             raise UserError(
                 f"{self.name}: intensity {intensity!r} is outside [0, 1]. "
@@ -88,11 +125,14 @@ class Operator:
             where = (*path, self.name, name)
             match d:
                 case Severity():
-                    value = d.at(intensity, short_side)
+                    value = fixed.get(name, d.at(intensity, short_side))
                     params.append(Param(name=name, value=value, unit=d.unit))
                 case Draw():
-                    value = d.at(unit(*where), short_side)
+                    value = fixed.get(name, d.at(unit(*where), short_side))
                     params.append(Param(name=name, value=value, unit=d.unit))
+                case Choice():
+                    kind = int(fixed.get(name, d.at(unit(*where))))
+                    params.append(Param(name=name, value=kind, unit=d.kinds[kind]))
                 case SeedMark():
                     seeds.append(SeedValue(name=name, value=derive(*where)))
         return Applied(
@@ -104,6 +144,41 @@ class Operator:
             params=tuple(params),
             seeds=tuple(seeds),
         )
+
+    def _given(self, given: Given) -> dict[str, float]:
+        """Given values as numbers.
+
+        Raises:
+            UserError: There is no such argument, or the value is not one it can take.
+        """
+        known = {
+            a.name: a.declaration for a in self.arguments if not isinstance(a.declaration, SeedMark)
+        }
+        numbers: dict[str, float] = {}
+        for name, value in given.items():
+            if name not in known:
+                raise unknown(f"parameter of {self.name}", name, known)
+            d = known[name]
+            if isinstance(d, Choice):
+                if value not in d.kinds:
+                    raise unknown(f"{name} of {self.name}", str(value), d.kinds)
+                numbers[name] = d.kinds.index(str(value))
+            elif isinstance(value, str) or not math.isfinite(value):
+                raise UserError(f"{self.name}: {name} is {value!r}; give a number in {d.unit}.")
+            else:
+                numbers[name] = float(value)
+        return numbers
+
+    def _amounts_to(self, fixed: Mapping[str, float], short_side: int) -> float:
+        found = [
+            a.declaration.intensity(fixed[a.name], short_side)
+            for a in self.arguments
+            if isinstance(a.declaration, Severity) and a.name in fixed
+        ]
+        if not found:
+            names = [a.name for a in self.arguments if isinstance(a.declaration, Severity)]
+            raise UserError(f"{self.name}: give an intensity, or a value of {' or '.join(names)}.")
+        return round(max(found), 4)
 
     def apply(self, x: Images, applied: Sequence[Applied]) -> Images:
         """Run the kernel on a batch, one record per picture; the input is not modified.
@@ -118,27 +193,32 @@ class Operator:
         Raises:
             UserError: Wrong shape or type, or a record of another operator, version or size.
         """
-        self._check(x, applied)
+        self.check(x, applied)
         active = [i for i, a in enumerate(applied) if a.intensity > 0.0]
         if not active:
             return x
         if len(active) < len(applied):
             rows = torch.tensor(active, device=x.device)
             return x.index_copy(0, rows, self.apply(x[rows], [applied[i] for i in active]))
+        return self.kernel(x, **self.values(applied, x.device)).clamp(0.0, 1.0)
+
+    def values(
+        self, applied: Sequence[Applied], device: torch.device | None = None
+    ) -> dict[str, torch.Tensor]:
+        """The kernel's arguments that records stand for: (B,) float32, seeds int64."""
         values: dict[str, list[float]] = {}
         for record in applied:
-            given: list[Param | SeedValue] = [*record.params, *record.seeds]
-            for entry in given:
+            told: list[Param | SeedValue] = [*record.params, *record.seeds]
+            for entry in told:
                 values.setdefault(entry.name, []).append(entry.value)
-        arguments = {
+        return {
             a.name: torch.tensor(
                 values[a.name],
                 dtype=torch.int64 if isinstance(a.declaration, SeedMark) else torch.float32,
-                device=x.device,
+                device=device,
             )
             for a in self.arguments
         }
-        return self.kernel(x, **arguments).clamp(0.0, 1.0)
 
     def __call__(
         self, x: Images, intensities: Sequence[float], keys: Sequence[Key]
@@ -160,7 +240,8 @@ class Operator:
         records = [self.sample(intensity, key, side) for intensity, key in pairs]
         return self.apply(x, records), records
 
-    def _check(self, x: Images, applied: Sequence[Applied]) -> None:
+    def check(self, x: Images, applied: Sequence[Applied]) -> None:
+        """Raise :class:`UserError` unless these records can be applied to these pictures."""
         check_images(x, self.name)
         if len(x) != len(applied):
             raise UserError(f"{self.name}: {len(x)} pictures but {len(applied)} records.")
@@ -196,26 +277,41 @@ def check_images(x: object, who: str) -> None:
 
 def operator(
     stage: Stage,
+    family: str,
     refs: Sequence[str] = (),
     version: int = 1,
     differentiable: bool = True,
+    off_scale: str = "",
+    license: str = LICENSE,
+    comes_from: Mapped | None = None,
+    goes_to: Mapped | None = None,
 ) -> Callable[[Kernel[P]], Kernel[P]]:
     """Declare a kernel as an operator; its name, arguments and docstring are the declaration.
 
     Args:
         stage: Where in the life of a picture it happens.
+        family: What kind of damage it is: one of ``families.yaml``.
         refs: Sources of the model, for readers.
         version: Raise by one when the same record would give other pixels.
         differentiable: Whether gradients flow from the output to the input.
+        off_scale: Why it cannot be on the common scale of severity, where it cannot.
+        license: Of the model and of what it draws with, such as a font.
+        comes_from: For an operator that moves pixels: ``comes_from(x, points, **arguments)`` says
+            where in the input the points of the output are taken from. (B, N, 2) in pixels, x to
+            the right and y down, pixel centres at .5. None declares that nothing moves.
+        goes_to: Its inverse, where a formula for it is known; found numerically where not.
 
     Raises:
-        TypeError: An argument is not declared, the docstring is missing, or the name is taken.
+        TypeError: An argument is not declared, the docstring is missing, the name is taken, or
+            stage or family is unknown.
     """
 
     def register(kernel: Kernel[P]) -> Kernel[P]:
         name = getattr(kernel, "__name__", repr(kernel))
         if stage not in STAGES:
             raise TypeError(f"Operator {name}: stage {stage!r} is none of {STAGES}.")
+        if family not in family_names():
+            raise TypeError(f"Operator {name}: family {family!r} is none of {family_names()}.")
         if name in TABLE:
             raise TypeError(f"Operator {name}: the name is taken.")
         doc = inspect.getdoc(kernel)
@@ -224,6 +320,7 @@ def operator(
         TABLE[name] = Operator(
             name=name,
             stage=stage,
+            family=family,
             version=version,
             refs=tuple(refs),
             differentiable=differentiable,
@@ -231,6 +328,10 @@ def operator(
             doc=doc,
             arguments=_declared(name, kernel),
             kernel=cast("Callable[..., Images]", kernel),
+            off_scale=off_scale,
+            license=license,
+            comes_from=comes_from,
+            goes_to=goes_to,
         )
         return kernel
 
@@ -244,12 +345,12 @@ def _declared(name: str, kernel: Callable[..., Any]) -> tuple[Argument, ...]:
         marks = [
             m
             for m in getattr(hints.get(argument), "__metadata__", ())
-            if isinstance(m, Severity | Draw | SeedMark)
+            if isinstance(m, Severity | Draw | Choice | SeedMark)
         ]
         if len(marks) != 1:
             raise TypeError(
                 f"Operator {name}: argument {argument!r} needs exactly one declaration: "
-                "Annotated[PerImage, Severity(...)], Annotated[PerImage, Draw(...)] or Seed."
+                "Annotated[PerImage, Severity(...)], Draw(...) or Choice(...), Seed or FrameSeed."
             )
         arguments.append(Argument(argument, marks[0]))
     if not any(isinstance(a.declaration, Severity) for a in arguments):

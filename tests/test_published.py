@@ -86,7 +86,7 @@ def test_they_are_apart_from_the_operators() -> None:
         ours, theirs = ops.get(short), ops.get(name)
         assert not isinstance(ours, Published)
         assert isinstance(theirs, Published)
-        assert (theirs.name, theirs.stage) == (name, ours.stage)
+        assert (theirs.name, theirs.stage, theirs.family) == (name, ours.stage, ours.family)
         assert theirs.label == theirs.sample(0.5, "k", 96).label == ours.label
         assert not name.isidentifier()  # no file of degrade.ops can take it
     assert describe([record("lens_blur", 0.5)]) == "lens blur(0.50)"

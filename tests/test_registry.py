@@ -25,7 +25,7 @@ def table() -> Iterator[None]:
 
 @pytest.mark.usefixtures("table")
 def test_a_typed_function_is_an_operator() -> None:
-    @operator(stage="environment", refs=("none",))
+    @operator(stage="environment", family="light", refs=("none",))
     def veil(
         x: Images,
         haze: Annotated[PerImage, Severity(0.0, 0.5, unit="share")],
@@ -73,9 +73,9 @@ def test_incomplete_declarations_raise_at_import() -> None:
         (lens_blur, "taken"),
     ):
         with pytest.raises(TypeError, match=message):
-            operator(stage="environment")(kernel)
+            operator(stage="environment", family="light")(kernel)
     with pytest.raises(TypeError, match="stage"):
-        operator(stage="capture")(undeclared)  # type: ignore[arg-type]
+        operator(stage="capture", family="light")(undeclared)  # type: ignore[arg-type]
 
 
 def test_a_misspelt_name_suggests_the_nearest() -> None:

@@ -17,7 +17,8 @@ from degrade import configs, ops
 from degrade import recipe as degradations
 from degrade.configs import is_yaml, validated
 from degrade.errors import UserError, unknown
-from degrade.recipe import GridIntensity, Recipe
+from degrade.plans import GridIntensity
+from degrade.recipe import Recipe
 from degrade.schema import PUBLISHED
 
 _PRESETS = resources.files("builders.benchmark") / "recipes"
@@ -158,6 +159,11 @@ class BenchmarkRecipe(BuildRecipe):
         if self.protocol == "source":
             return None
         chosen = self._loaded(base)
+        if chosen.types:
+            raise UserError(
+                f"Benchmark {self.name!r}: recipe {chosen.name!r} has severities of its own in "
+                "place of levels. Give one of stages or steps."
+            )
         names = self._operators(chosen, base)
         if not names:
             raise UserError(

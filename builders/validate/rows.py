@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from builders.table import OK, Example
 from degrade import ops
-from degrade.params import Draw, SeedMark, Severity
-from degrade.registry import Argument
+from degrade.errors import UserError
+from degrade.params import Choice, Draw, SeedMark, Severity
+from degrade.registry import Argument, Operator
 from degrade.schema import Applied, Chain, Degradation, Malformed, Question, describe
 
 Finding = tuple[str, str]
@@ -103,15 +104,44 @@ def record(applied: Applied, side: int) -> Iterator[Finding]:
     if sorted(given) != sorted(declared) or set(values) & seeds:
         yield "parameters", f"{name} takes {sorted(declared)}, the record has {sorted(given)}"
         return
-    for key, value in values.items():
-        if wrong := _out_of_range(declared[key], value, units[key], applied):
-            yield "parameters", f"{name}: {key} is {value:g} {units[key]}, {wrong}"
+    wrongs = [
+        (key, wrong)
+        for key, value in values.items()
+        if (wrong := _out_of_range(declared[key], value, units[key], applied))
+    ]
+    if wrongs and _was_given(operator, applied):
+        # Values of a published protocol rather than those of the intensity, which follows them.
+        wrongs = [
+            (key, wrong)
+            for key, wrong in wrongs
+            if not isinstance(declared[key].declaration, Severity)
+        ]
+    for key, wrong in wrongs:
+        yield "parameters", f"{name}: {key} is {values[key]:g} {units[key]}, {wrong}"
+
+
+def _was_given(operator: Operator, applied: Applied) -> bool:
+    """Whether the intensity is what the values amount to, by :meth:`Operator.sample`."""
+    given = {
+        p.name: p.value
+        for p in applied.params
+        for a in operator.arguments
+        if a.name == p.name and isinstance(a.declaration, Severity)
+    }
+    try:
+        again = operator.sample(None, "", applied.short_side, given)
+    except (ArithmeticError, UserError):
+        return False
+    return abs(again.intensity - applied.intensity) < 1e-3
 
 
 def _out_of_range(argument: Argument, value: float, unit: str, applied: Applied) -> str:
     d = argument.declaration
     if isinstance(d, SeedMark):
         return ""
+    if isinstance(d, Choice):
+        known = value in range(len(d.kinds)) and unit == d.kinds[int(value)]
+        return "" if known else f"and the kinds are {', '.join(d.kinds)}"
     if unit != d.unit:
         return f"which is declared in {d.unit}"
     # Six digits are recorded; a power may differ in the last of them on another machine.

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from degrade.kernels import col, convolve, short_side, smooth_noise, to_linear, to_srgb, warp
-from degrade.params import Draw, Images, PerImage, Seed, Severity
+from degrade.params import Draw, FrameSeed, Images, PerImage, Severity
 from degrade.registry import operator
 
 _AIRY = 0.006  # lambda / D as a share of the short side: a long lens over a few hundred metres
@@ -17,6 +17,7 @@ _ALPHA = 0.5  # far field
 
 @operator(
     stage="environment",
+    family="weather",
     refs=(
         "Fried, JOSA 56, 1966: short-exposure transfer function",
         "Chimitt & Chan, Opt. Eng. 59, 2020: tilt variance 0.182 (D/r0)^(5/3) (lambda/D)^2",
@@ -26,7 +27,7 @@ def atmospheric_turbulence(
     x: Images,
     d_over_r0: Annotated[PerImage, Severity(0.0, 5.0, unit="D/r0", power=1.4)],
     correlation: Annotated[PerImage, Draw(0.03, 0.08, unit="px", relative=True)],
-    seed: Seed,
+    seed: FrameSeed,
 ) -> Images:
     """Heat haze: every point moves by a random tilt of its wavefront, and is blurred.
 

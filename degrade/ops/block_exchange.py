@@ -4,7 +4,7 @@ from typing import Annotated
 
 import torch
 
-from degrade.params import Draw, Images, PerImage, Seed, Severity
+from degrade.params import Draw, FrameSeed, Images, PerImage, Severity
 from degrade.registry import operator
 from degrade.rng import bits
 
@@ -13,6 +13,7 @@ _LAST = 1 << 62  # sorts behind every key
 
 @operator(
     stage="transmission",
+    family="transport",
     refs=(
         "Wang & Zhu, Proc. IEEE 86(5), 1998: coded blocks misplaced when synchronisation is lost",
         "Lin, Hosu & Saupe, QoMEX 2019, KADID-10k: non-eccentricity patch",
@@ -22,7 +23,7 @@ def block_exchange(
     x: Images,
     share: Annotated[PerImage, Severity(0.0, 0.5, unit="share of blocks", size_power=0.13)],
     block: Annotated[PerImage, Draw(0.05, 0.075, unit="px", relative=True)],
-    seed: Seed,
+    seed: FrameSeed,
 ) -> Images:
     """Exchange blocks of the picture in pairs, as if coded blocks were put in each other's place.
 

@@ -13,6 +13,7 @@ _CELL = 0.008  # spacing of the grid on which chroma is blurred, as a share of t
 
 @operator(
     stage="environment",
+    family="color",
     refs=(
         "Lin et al., KADID-10k, QoMEX 2019: color diffusion blurs and amplifies Lab a and b",
         "ITU-R BT.601: luma and colour differences",

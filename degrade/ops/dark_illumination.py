@@ -5,7 +5,7 @@ from typing import Annotated
 import torch
 
 from degrade.kernels import col, to_linear, to_srgb
-from degrade.params import Images, PerImage, Seed, Severity
+from degrade.params import FrameSeed, Images, PerImage, Severity
 from degrade.registry import operator
 from degrade.rng import normal
 
@@ -14,6 +14,7 @@ _READ_NOISE = 2.0  # electrons rms, usual for CMOS sensors
 
 @operator(
     stage="environment",
+    family="light",
     refs=(
         "EMVA Standard 1288, release 4.0 (2021): linear sensor model, shot and read noise",
         "Foi et al., IEEE TIP 17(10), 2008: Poissonian-Gaussian noise of raw data",
@@ -25,7 +26,7 @@ def dark_illumination(
     full_well: Annotated[
         PerImage, Severity(2e5, 1e3, unit="electrons", curve="geometric", power=0.5)
     ],
-    seed: Seed,
+    seed: FrameSeed,
 ) -> Images:
     """Expose the scene ``ev`` stops under: light times 2**-ev, with the noise of few photons.
 

@@ -17,6 +17,7 @@ _TURN = 2.0 * math.pi
 
 @operator(
     stage="acquisition",
+    family="glare",
     refs=(
         "Gu et al., SIGGRAPH Asia 2009, Removing Image Artifacts Due to Dirty Camera Lenses and "
         "Thin Occluders: dirt attenuates the picture and scatters light into it, both out of focus",

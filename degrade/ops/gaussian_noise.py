@@ -3,16 +3,18 @@
 from typing import Annotated
 
 from degrade.kernels import col
-from degrade.params import Images, PerImage, Seed, Severity
+from degrade.params import FrameSeed, Images, PerImage, Severity
 from degrade.registry import operator
 from degrade.rng import normal
 
 
-@operator(stage="environment", refs=("Hendrycks & Dietterich, ICLR 2019, gaussian_noise",))
+@operator(
+    stage="environment", family="noise", refs=("Hendrycks & Dietterich, ICLR 2019, gaussian_noise",)
+)
 def gaussian_noise(
     x: Images,
     sigma: Annotated[PerImage, Severity(0.0, 0.30, unit="full scale", size_power=-0.12)],
-    seed: Seed,
+    seed: FrameSeed,
 ) -> Images:
     """Add zero-mean Gaussian noise, independent per pixel and channel: y = x + sigma n."""
     return x + col(sigma) * normal(seed, x.shape)

@@ -54,6 +54,7 @@ def _paths(seed: torch.Tensor, x: Images) -> tuple[torch.Tensor, torch.Tensor]:
 
 @operator(
     stage="postprocessing",
+    family="overlay",
     refs=(
         "Tang et al., Robust-R1, AAAI 2026: graffiti, random lines",
         "Blinn, ACM Trans. Graphics 1(3), 1982: outlines as level sets of summed Gaussians",

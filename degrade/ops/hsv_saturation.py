@@ -8,6 +8,7 @@ from degrade.registry import operator
 
 @operator(
     stage="acquisition",
+    family="color",
     refs=(
         "Smith, SIGGRAPH 1978, Color Gamut Transform Pairs: the hexcone (HSV)",
         "Tang et al., Robust-R1, 2025, hsv_saturation: S times (1 - intensity)",

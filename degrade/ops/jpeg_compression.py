@@ -13,6 +13,7 @@ def _round_trip(pixels: Pixels, quality: float) -> Pixels:
 
 @operator(
     stage="transmission",
+    family="compression",
     refs=(
         "ITU-T T.81 (1992): JPEG, quantisation tables of annex K",
         "Independent JPEG Group, libjpeg: quality Q scales the tables by 50/Q, above 50 by 2-Q/50",

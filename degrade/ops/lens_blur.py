@@ -9,6 +9,7 @@ from degrade.registry import operator
 
 @operator(
     stage="acquisition",
+    family="blur",
     refs=(
         "Potmesil & Chakravarty, SIGGRAPH 1981: circle of confusion of a thin lens",
         "Hendrycks & Dietterich, ICLR 2019, defocus_blur: radius 10 px at 224 px, severity 5",

@@ -30,6 +30,7 @@ class _Light(NamedTuple):
 
 @operator(
     stage="acquisition",
+    family="glare",
     refs=(
         "Hullin et al., SIGGRAPH 2011, Physically-Based Real-Time Lens Flare Rendering: ghosts lie "
         "on the line through source and image centre and have the shape of the aperture",

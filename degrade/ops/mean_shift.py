@@ -25,6 +25,7 @@ _MIDDLE = torch.tensor([0.0, 0.5, 0.5]).reshape(-1, 1, 1)
 
 @operator(
     stage="transmission",
+    family="filtering",
     refs=(
         "Comaniciu & Meer, IEEE TPAMI 24(5), 2002: mean shift filtering",
         "van de Weijer & van den Boomgaard, CVPR 2001: local mode filtering",

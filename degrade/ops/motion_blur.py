@@ -10,6 +10,7 @@ from degrade.registry import operator
 
 @operator(
     stage="acquisition",
+    family="motion",
     refs=(
         "Potmesil & Chakravarty, SIGGRAPH 1983, Modeling Motion Blur: exposure integral of a path",
         "Hendrycks & Dietterich, ICLR 2019, motion_blur: radius 20 px at 224 px, severity 5",
@@ -18,7 +19,7 @@ from degrade.registry import operator
 def motion_blur(
     x: Images,
     length: Annotated[PerImage, Severity(0.0, 0.10, unit="px", relative=True)],
-    angle: Annotated[PerImage, Draw(0.0, 180.0, unit="degrees")],
+    angle: Annotated[PerImage, Draw(0.0, 180.0, unit="degrees", drifts=True, circular=True)],
 ) -> Images:
     """Motion during the exposure: each point of light draws a straight, even line.
 

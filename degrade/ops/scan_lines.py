@@ -14,6 +14,7 @@ _GAMMA = 2.2
 
 @operator(
     stage="transmission",
+    family="scanning",
     refs=(
         "Poynton, Digital Video and HD (2nd ed., 2012): scanning, beam profile and line structure",
         "Robust-R1 (AAAI 2026), scan lines",

@@ -13,6 +13,7 @@ _WIDEST = 0.006  # radius as a share of the short side
 
 @operator(
     stage="postprocessing",
+    family="filtering",
     refs=(
         "Polesel, Ramponi & Mathews, IEEE Trans. Image Processing 9(3), 2000: unsharp masking",
         "Lin et al., KADID-10k, QoMEX 2019: high sharpen, amount 1 to 12",

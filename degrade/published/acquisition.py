@@ -22,7 +22,7 @@ def _levels(values: np.ndarray) -> Pixels:
     return cut
 
 
-@published("acquisition")
+@published("acquisition", "blur")
 def lens_blur(rgb: Pixels, i: float) -> Pixels:
     """(1 - 0.7i) of the picture plus 0.9i of its Gaussian blur, sigma 20i px.
 
@@ -36,7 +36,7 @@ def lens_blur(rgb: Pixels, i: float) -> Pixels:
     return mixed
 
 
-@published("acquisition")
+@published("acquisition", "glare")
 def lens_flare(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     """Adds 0.9i of 3 + int(30i) discs of radius 10 to 50 px, each with a ray of 30 to 150 px.
 
@@ -58,7 +58,7 @@ def lens_flare(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     return _levels(cv2.addWeighted(rgb.astype(np.float32), 1, flare, 0.9 * i, 0))
 
 
-@published("acquisition")
+@published("acquisition", "motion")
 def motion_blur(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     """Filters with a diagonal of k = max(5, int(30i)) px, turned by any angle about (k/2, k/2).
 
@@ -73,7 +73,7 @@ def motion_blur(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     return blurred
 
 
-@published("acquisition")
+@published("acquisition", "glare")
 def dirty_lens(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     """(1 - 0.7i) of the picture plus 0.8i of grey spots, blurred with sigma 30 px.
 
@@ -100,7 +100,7 @@ def dirty_lens(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     return mixed
 
 
-@published("acquisition")
+@published("acquisition", "color")
 def hsv_saturation(rgb: Pixels, i: float) -> Pixels:
     """Multiplies S of 8-bit HSV by 1 - i.
 

@@ -10,7 +10,7 @@ from degrade.published.draws import Draws
 from degrade.published.table import published
 
 
-@published("environment")
+@published("environment", "light")
 def dark_illumination(rgb: Pixels, i: float) -> Pixels:
     """Multiplies sRGB values by 1 - i^2.
 
@@ -21,7 +21,7 @@ def dark_illumination(rgb: Pixels, i: float) -> Pixels:
     return dark
 
 
-@published("environment")
+@published("environment", "weather")
 def atmospheric_turbulence(rgb: Pixels, i: float) -> Pixels:
     """Moves pixels by d = 40i sin(y/30 + 5i) px across and 0.7d down, edges repeated.
 
@@ -37,7 +37,7 @@ def atmospheric_turbulence(rgb: Pixels, i: float) -> Pixels:
     return moved
 
 
-@published("environment")
+@published("environment", "noise")
 def gaussian_noise(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     """Adds normal noise of standard deviation 75i grey levels to sRGB values.
 
@@ -49,7 +49,7 @@ def gaussian_noise(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     return cut
 
 
-@published("environment")
+@published("environment", "color")
 def color_diffusion(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     """max(0.1, 1 - 0.9i) of the picture plus 0.9i of its Gaussian blur times i^2, sigma 50i px.
 

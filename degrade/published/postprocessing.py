@@ -12,7 +12,7 @@ from degrade.published.table import published, too_small
 _WORDS = ("X", "FAKE", "COPY", "VOID", "COPYRIGHT")
 
 
-@published("postprocessing")
+@published("postprocessing", "filtering")
 def sharpness_change(rgb: Pixels, i: float) -> Pixels:
     """0.7 of the picture plus 0.3 of it filtered with 80i times (0 -1 0, -1 5 -1, 0 -1 0).
 
@@ -29,7 +29,7 @@ def sharpness_change(rgb: Pixels, i: float) -> Pixels:
     return mixed
 
 
-@published("postprocessing")
+@published("postprocessing", "overlay")
 def graffiti(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     """int(10i) straight lines of any colour, 1 to int(5i) px wide; above 0.55 a word in red.
 
@@ -56,7 +56,7 @@ def graffiti(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     return out
 
 
-@published("postprocessing")
+@published("postprocessing", "overlay")
 def watermark_damage(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     """Inpaints 1 + int(15i) rectangles of 50 to 200 by 20 to 80 px and mixes in i of the result.
 

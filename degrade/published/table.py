@@ -25,7 +25,7 @@ SOURCE = "Tang et al., Robust-R1, arXiv 2512.17532 (AAAI-26): the released add_d
 TABLE: dict[str, Published] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Published(Operator):
     """A released formula, with the interface of an operator.
 
@@ -55,15 +55,16 @@ class Published(Operator):
             UserError: Wrong shape or type, a record of another operator, version or size, or a
                 picture that the released code fails on.
         """
-        self._check(x, applied)
+        self.check(x, applied)
         return self.kernel(x, [(a.intensity, *(s.value for s in a.seeds)) for a in applied])
 
 
-def published(stage: Stage) -> Callable[[Formula], Formula]:
+def published(stage: Stage, family: str) -> Callable[[Formula], Formula]:
     """Put a released formula into the table; one with an argument ``draws`` has a recorded seed.
 
     Args:
         stage: Stage of the paper it belongs to.
+        family: As that of the operator of the same name.
 
     Raises:
         TypeError: The docstring is missing or the name is taken.
@@ -78,6 +79,7 @@ def published(stage: Stage) -> Callable[[Formula], Formula]:
         TABLE[name] = Published(
             name=name,
             stage=stage,
+            family=family,
             version=1,
             refs=(SOURCE,),
             differentiable=False,

@@ -9,7 +9,7 @@ from degrade.published.draws import Draws
 from degrade.published.table import published, too_small
 
 
-@published("transmission")
+@published("transmission", "compression")
 def jpeg_compression(rgb: Pixels, i: float) -> Pixels:
     """JPEG of quality int(100 - 95i), chroma 4:2:0, by libjpeg.
 
@@ -18,7 +18,7 @@ def jpeg_compression(rgb: Pixels, i: float) -> Pixels:
     return jpeg_decode(jpeg_encode(rgb, max(5, min(100, int(100 - 95 * i)))))
 
 
-@published("transmission")
+@published("transmission", "transport")
 def block_exchange(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     """int(35i) times, two blocks of a grid of min(32, int(5 + 30i)) px change places.
 
@@ -47,7 +47,7 @@ def block_exchange(rgb: Pixels, i: float, draws: Draws) -> Pixels:
     return out
 
 
-@published("transmission")
+@published("transmission", "filtering")
 def mean_shift(rgb: Pixels, i: float) -> Pixels:
     """OpenCV's pyrMeanShiftFiltering with both radii int(40i): pixels, and grey levels.
 
@@ -59,7 +59,7 @@ def mean_shift(rgb: Pixels, i: float) -> Pixels:
     return flat
 
 
-@published("transmission")
+@published("transmission", "scanning")
 def scan_lines(rgb: Pixels, i: float) -> Pixels:
     """Every max(3, int(20 / (i + 0.1))) rows, max(5, int(7i)) rows times 0.01.
 

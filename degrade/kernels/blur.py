@@ -1,0 +1,100 @@
+"""Convolutions with a point spread function per picture, edges mirrored."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+
+from degrade.params import PerImage
+
+
+@lru_cache(maxsize=512)
+def _fast_length(length: int) -> int:
+    """The next even length whose only prime factors are 2, 3 and 5: FFTs of others are slow."""
+    candidate = length + length % 2
+    while True:
+        rest = candidate
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return candidate
+        candidate += 2
+
+
+def _mirror(x: torch.Tensor, dim: int, before: int, after: int) -> torch.Tensor:
+    """Extend a dimension by reflection, back and forth where it is shorter than the border."""
+    size = x.shape[dim]
+    if max(before, after) < size:
+        lengths = (before, after, 0, 0) if dim == -1 else (0, 0, before, after)
+        return F.pad(x, lengths, mode="reflect")
+    period = max(1, 2 * (size - 1))
+    where = torch.arange(-before, size + after, device=x.device) % period
+    return x.index_select(dim, torch.minimum(where, period - where).clamp_(max=size - 1))
+
+
+def _spectrum(x: torch.Tensor, pad: int) -> torch.Tensor:
+    """Half spectrum of the pictures with ``pad`` or more mirrored pixels on every side.
+
+    There are exactly ``pad`` before; behind, as many as fill a fast length.
+    """
+    for dim in (-2, -1):
+        size = x.shape[dim]
+        x = _mirror(x, dim, pad, _fast_length(size + 2 * pad) - size - pad)
+    spectrum: torch.Tensor = torch.fft.rfft2(x)
+    return spectrum
+
+
+def _picture(spectrum: torch.Tensor, x: torch.Tensor, skip: int) -> torch.Tensor:
+    """Inverse of a half spectrum, cut to the size of ``x`` from pixel ``skip`` on.
+
+    In two steps, so that the second transforms only rows that are kept: faster than ``irfft2``.
+    """
+    height, width = x.shape[-2:]
+    down = torch.fft.ifft(spectrum, dim=-2)[..., skip : skip + height, :]
+    columns = 2 * (spectrum.shape[-1] - 1)
+    whole: torch.Tensor = torch.fft.irfft(down, n=columns, dim=-1)
+    return whole[..., skip : skip + width]
+
+
+def convolve(x: torch.Tensor, psf: torch.Tensor) -> torch.Tensor:
+    """Convolve each picture with its own point spread function, edges mirrored.
+
+    Args:
+        x: (B, C, H, W).
+        psf: (B, 1 or C, K, K), K odd, any sum; centred.
+    """
+    pad = psf.shape[-1] // 2
+    spectrum = _spectrum(x, pad)
+    rows, columns = spectrum.shape[-2], 2 * (spectrum.shape[-1] - 1)
+    # The psf sits in the corner, so the result is delayed by ``pad``, and by the border again.
+    return _picture(spectrum * torch.fft.rfft2(psf, s=(rows, columns)), x, 2 * pad)
+
+
+def gaussian_blur(x: torch.Tensor, sigma: PerImage) -> torch.Tensor:
+    """Gaussian blur with a standard deviation in pixels per image, any size, edges mirrored."""
+    pad = math.ceil(3.0 * float(sigma.max()))
+    spectrum = _spectrum(x, pad)
+    fy = torch.fft.fftfreq(spectrum.shape[-2], device=x.device)
+    fx = torch.fft.rfftfreq(2 * (spectrum.shape[-1] - 1), device=x.device)
+    decay = -2.0 * math.pi**2 * sigma.square()
+    # exp(-2 pi^2 sigma^2 f^2), the transfer function, is separable. Beyond exp(-30) it would only
+    # bring denormal numbers, which make the inverse FFT three times as slow.
+    across = torch.exp((decay[:, None] * fx.square()).clamp_(min=-30.0))[:, None, None, :]
+    down = torch.exp((decay[:, None] * fy.square()).clamp_(min=-30.0))[:, None, :, None]
+    return _picture(spectrum * (across * down), x, pad)
+
+
+def psf_grid(radius: float, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Offsets (1, K), (K, 1) in pixels of a K x K kernel, K odd, that holds ``radius``."""
+    half = math.ceil(radius) + 1
+    offsets = torch.arange(-half, half + 1, dtype=torch.float32, device=device)
+    return offsets[None, :], offsets[:, None]
+
+
+def normalised(psf: torch.Tensor) -> torch.Tensor:
+    """(B, K, K) non-negative weights -> (B, 1, K, K) that sum to 1: blur keeps the light."""
+    return (psf / psf.sum(dim=(-2, -1), keepdim=True))[:, None]

@@ -1,0 +1,107 @@
+"""Smooth random fields and very wide blurs, by cubic B-splines."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+
+from degrade.kernels.places import short_side
+from degrade.rng import normal
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(False)  # what is kept may be asked for next where gradients flow
+def _spline_basis(pixels: int, step: float, device: torch.device) -> torch.Tensor:
+    """(pixels, knots) cubic B-spline weights of knots ``step`` pixels apart; rows sum to 1."""
+    knots = math.ceil(pixels / step) + 3
+    position = (torch.arange(pixels, dtype=torch.float32, device=device) + 0.5) / step + 1.0
+    distance = (position[:, None] - torch.arange(knots, dtype=torch.float32, device=device)).abs()
+    near = 2.0 / 3.0 - distance.square() * (1.0 - distance / 2.0)
+    far = (2.0 - distance).clamp(min=0.0).pow(3) / 6.0
+    return torch.where(distance < 1.0, near, far)
+
+
+def smooth_noise(
+    seed: torch.Tensor, x: torch.Tensor, cell: float, channels: int = 1, stream: int = 0
+) -> torch.Tensor:
+    """A smooth random field of roughly unit variance, the same landscape at any resolution.
+
+    Args:
+        seed: (B,) seeds.
+        x: The batch whose (H, W) the field covers.
+        cell: Correlation length as a share of the short side; never below one pixel.
+        channels: Number of independent fields per picture.
+        stream: As in :func:`degrade.rng.bits`.
+
+    Returns:
+        (B, channels, H, W) float32.
+    """
+    height, width = x.shape[-2:]
+    step = max(cell * short_side(x), 1.0)
+    down = _spline_basis(height, step, x.device)
+    across = _spline_basis(width, step, x.device)
+    # Knots are seeded on a square of fixed size, so that a resize by half a pixel more or less
+    # cannot renumber them and change the landscape.
+    edge = 1 << (max(down.shape[1], across.shape[1]) - 1).bit_length()
+    lattice = normal(seed, (len(seed), channels, edge, edge), stream)
+    lattice = lattice[..., : down.shape[1], : across.shape[1]]
+    # 2.1 undoes the variance that the spline averages away (0.479 per axis).
+    return down @ lattice @ across.T * 2.1
+
+
+def soft_grid(x: torch.Tensor, cell: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where to evaluate a field for :func:`soft_field`; coordinates as those of :func:`grid`.
+
+    Args:
+        x: The batch whose (H, W) the field will cover.
+        cell: Spacing as a share of the short side; never below one pixel.
+
+    Returns:
+        u (1, w) and v (h, 1), a margin of a cell or two around the picture included.
+    """
+    height, width = x.shape[-2:]
+    side = short_side(x)
+    step = max(cell * side, 1.0)
+
+    def line(pixels: int) -> torch.Tensor:
+        knots = torch.arange(math.ceil(pixels / step) + 3, device=x.device, dtype=torch.float32)
+        return ((knots - 1.0) * step - pixels / 2) / side
+
+    return line(width)[None, :], line(height)[:, None]
+
+
+def soft_field(values: torch.Tensor, x: torch.Tensor, cell: float) -> torch.Tensor:
+    """Bring a field without detail finer than ``cell`` to full size, by cubic B-splines.
+
+    A tenth of the work of evaluating it at every pixel, and smoother than bilinear interpolation.
+
+    Args:
+        values: (B, C, h, w) at the points of :func:`soft_grid`.
+        x: The batch whose (H, W) the field covers.
+        cell: As for :func:`soft_grid`.
+    """
+    height, width = x.shape[-2:]
+    step = max(cell * short_side(x), 1.0)
+    down = _spline_basis(height, step, x.device)
+    across = _spline_basis(width, step, x.device)
+    return down @ (values.contiguous() @ across.T)
+
+
+def soft_blur(x: torch.Tensor, cell: float) -> torch.Tensor:
+    """A very wide blur by projection on B-splines: standard deviation about 0.8 ``cell``.
+
+    For light scattered far around, where shape and width of the kernel need not be exact; a tenth
+    of the work of :func:`gaussian_blur`.
+
+    Args:
+        x: (B, C, H, W).
+        cell: Width as a share of the short side; never below one pixel.
+    """
+    height, width = x.shape[-2:]
+    step = max(cell * short_side(x), 1.0)
+    down, across = (_spline_basis(n, step, x.device) for n in (height, width))
+    # Knots outside the picture see few pixels or none: averages, not sums.
+    rows, columns = (w / w.sum(0).clamp(min=1e-6) for w in (down, across))
+    return down @ (rows.T @ (x @ columns)) @ across.T
