@@ -15,13 +15,14 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from annotate.offline import Unwritable, write
 from benchmarks import published as table
 from degrade import codecs, ops, pipeline, published, recipe
 from degrade.cli import app
 from degrade.errors import UserError
 from degrade.executor import Options, Synth
 from degrade.published.table import Published
-from degrade.schema import PUBLISHED, Applied, describe
+from degrade.schema import PUBLISHED, Applied, Question, Row, describe
 from degrade.verify import Verifier
 from tests.published_help import LEVELS, Grid, made, record
 
@@ -136,6 +137,21 @@ def test_a_run_of_the_recipe_replays(photos: torch.Tensor, tmp_path: Path) -> No
     assert {found[0][0] for found in per_level} <= set(published.names())
     found = list(Verifier(tmp_path / "out", None, "cpu", 2).check())
     assert found == [None] * 36
+
+
+def test_the_grammar_says_nothing_of_formulas_it_does_not_know() -> None:
+    row = Row(
+        file_name="a.png",
+        id="a",
+        source_path="a.png",
+        width=96,
+        height=96,
+        encoding="png lossless",
+        degradations="lens blur(0.50)",
+        applied=(record("lens_blur", 0.5),),
+    )
+    with pytest.raises(Unwritable, match="published:lens_blur is a formula for comparison"):
+        write(row, Question(question="What?", answer="A cat."), None)
 
 
 def test_each_stage_is_drawn_as_often() -> None:
