@@ -19,18 +19,33 @@ if TYPE_CHECKING:
 
 def list_operators(
     name: Annotated[str | None, typer.Argument(help="One operator, in full.")] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="List the formulas of robust-r1-published instead.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the operators, or show one with its parameters, units and sources."""
     from degrade import ops
+    from degrade import published as formulas
     from degrade.schema import STAGES
 
-    chosen = [ops.get(name)] if name else [ops.get(n) for n in ops.names()]
+    if name and published:
+        raise UserError(f"Leave --published out to show one: its full name says it, {name!r}.")
+    listed = formulas.names() if published else ops.names()
+    chosen = [ops.get(n) for n in ([name] if name else listed)]
     chosen.sort(key=lambda op: (STAGES.index(op.stage), op.name))
     if as_json:
         print_json([_operator_json(op) for op in chosen])
     elif name:
         _show_operator(chosen[0])
+    elif published:
+        title = f"{len(chosen)} formulas as Robust-R1 released them, for comparison alone"
+        table = Table(title=title, title_justify="left", box=None)
+        for heading in ("stage", "operator", "seed", "formula"):
+            table.add_column(heading, overflow="fold")
+        for op in chosen:
+            table.add_row(op.stage, op.name, "yes" if op.arguments else "no", op.summary)
+        out.print(table)
     else:
         table = Table(title=f"{len(chosen)} operators", title_justify="left", box=None)
         for heading in ("stage", "operator", "parameters at intensity 0 -> 1", "gradients"):
@@ -65,7 +80,8 @@ def _show_operator(op: Operator) -> None:
     table = Table("argument", "range and unit", box=None)
     for argument in op.arguments:
         table.add_row(argument.name, argument.span)
-    out.print(table)
+    if op.arguments:
+        out.print(table)
     if op.off_scale:
         out.print(Text(f"\nOff the common scale of severity: {op.off_scale}"))
     out.print(f"\nGradients to the input: {'yes' if op.differentiable else 'no'}")

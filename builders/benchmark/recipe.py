@@ -19,6 +19,7 @@ from degrade.configs import is_yaml, validated
 from degrade.errors import UserError, unknown
 from degrade.plans import GridIntensity
 from degrade.recipe import Recipe
+from degrade.schema import PUBLISHED
 
 _PRESETS = resources.files("builders.benchmark") / "recipes"
 
@@ -32,8 +33,6 @@ ROBUST_R1_LEVELS = (0.23, 0.45, 0.9)
 
 ROBUST_R1 = "robust-r1-published"
 """The degradation recipe of the published formulas."""
-
-_FORMULA = "published_"  # how operators are called that are formulas as published
 
 
 def _with_clean(levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -179,12 +178,6 @@ class BenchmarkRecipe(BuildRecipe):
 
     def _loaded(self, base: Path) -> Recipe:
         if self.protocol == "robust-r1":
-            if not is_yaml(ROBUST_R1) and ROBUST_R1 not in degradations.preset_names():
-                raise UserError(
-                    f"The protocol 'robust-r1' needs the degradation recipe {ROBUST_R1!r}, which "
-                    "this release of degrade does not have. Leave the protocol out to use the "
-                    "corrected operators, at the levels you give."
-                )
             return degradations.load(ROBUST_R1)
         given = self.degrade or "robust-r1-eval"
         return degradations.load(str(base / given) if is_yaml(given) else given)
@@ -201,7 +194,7 @@ class BenchmarkRecipe(BuildRecipe):
         if self.families != "all":
             unseen = self._unseen(base)
             wants = self.families == "unseen"
-            names = [n for n in names if (n.removeprefix(_FORMULA) in unseen) == wants]
+            names = [n for n in names if (n.removeprefix(PUBLISHED) in unseen) == wants]
         return names
 
     def _unseen(self, base: Path) -> Collection[str]:
