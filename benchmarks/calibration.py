@@ -2,11 +2,11 @@
 
     python benchmarks/calibration.py                       # all operators; the table
     python benchmarks/calibration.py --op fog --op rain    # some
-    python benchmarks/calibration.py --docs docs           # and write docs/calibration.md with its plots
+    python benchmarks/calibration.py --docs docs           # and write docs/calibration.md, plots
 
-On the example photographs, and on photographs of scikit-image, at 384 pixels of short side and
-intensities 0.1, 0.2 … 1: RMSE in grey levels, 1 - SSIM (7 px window, Wang et al., IEEE TIP 2004) and
-1 - MS-SSIM (Wang, Simoncelli & Bovik, Asilomar 2003), which looks at five sizes of detail.
+On the example photographs and three pictures of scikit-image, at 384 pixels of short side and
+intensities 0.1, 0.2 … 1: RMSE in grey levels, 1 - SSIM (7 px window, Wang et al., IEEE TIP 2004)
+and 1 - MS-SSIM (Wang, Simoncelli & Bovik, Asilomar 2003), which looks at five sizes of detail.
 Damage D is the mean of the last two.
 
 For each operator with one strength it prints too what the target would ask for: the exponent on the
