@@ -5,7 +5,7 @@ from typing import Annotated
 import torch
 
 from degrade.kernels import col
-from degrade.params import Choice, Images, PerImage, Severity
+from degrade.params import Choice, Draw, Images, PerImage, Severity
 from degrade.registry import operator
 
 
@@ -21,16 +21,18 @@ def tone_curve(
     x: Images,
     stops: Annotated[PerImage, Severity(0.0, 2.0, unit="octaves of gamma")],
     gain: Annotated[PerImage, Severity(0.0, 16.0, unit="x", power=0.7)],
+    pivot: Annotated[PerImage, Draw(0.4, 0.6, unit="full scale")],
     kind: Annotated[PerImage, Choice(("contrast", "bright", "dark"))],
 ) -> Images:
     """A tone curve overdone: hard contrast, or a gamma that washes out or drowns the midtones.
 
-    ``contrast`` is a sigmoid of code values about mid-grey with slope ``gain`` / 4 before it is
-    scaled to end at black and white: y = 1/2 + tanh(gain (x - 1/2) / 2) / (2 tanh(gain / 4)).
-    ``bright`` is y = x^(2^-stops) and ``dark`` y = x^(2^stops). All keep black and white.
+    ``contrast`` is a sigmoid of code values about ``pivot``, s(x) = tanh(gain (x - pivot) / 2),
+    shifted and scaled to keep black and white. ``bright`` is y = x^(2^-stops) and ``dark``
+    y = x^(2^stops), which keep them too.
     """
-    slope = col(gain).clamp(min=1e-3)
-    contrast = 0.5 + 0.5 * torch.tanh(slope * 0.5 * (x - 0.5)) / torch.tanh(slope * 0.25)
+    half, middle = col(gain).clamp(min=1e-2) * 0.5, col(pivot)
+    black, white = torch.tanh(-half * middle), torch.tanh(half * (1.0 - middle))
+    contrast = (torch.tanh(half * (x - middle)) - black) / (white - black)
     gamma = torch.exp2(col(torch.where(kind == 1.0, -stops, stops)))
     power = torch.exp(gamma * torch.log(x.clamp(min=1e-6)))
     return torch.where(col(kind) == 0.0, contrast, power)
