@@ -29,14 +29,15 @@ def poisson(mean: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     mean, u = mean.detach().contiguous(), u.contiguous()
     counts = torch.empty_like(mean)
     size = _CPU_CHUNK if mean.device.type == "cpu" else max(1, mean.numel())
-    for m, v, out in zip(*(t.view(-1).split(size) for t in (mean, u, counts)), strict=True):
+    for m, v, out in zip(*(torch.split(t.view(-1), size) for t in (mean, u, counts)), strict=True):
         z = (2.0 * v - 1.0).erfinv_().mul_(math.sqrt(2.0))
         many = torch.addcmul(m - 1.0 / 6.0, m.sqrt(), z).addcmul_(z, z, value=1.0 / 6.0)
-        # Pixels with many photons pass through as pixels without any: they end at once.
-        term = torch.where(m <= _FEW, m, 0.0).neg_().exp_()
+        low = m.clamp(max=_FEW)
+        term = low.neg().exp_()
         total, few, above = term.clone(), torch.zeros_like(m), torch.empty_like(m)
         for k in range(1, _MOST + 1):
             few += torch.gt(v, total, out=above)
-            total += term.mul_(m).mul_(1.0 / k)
-        torch.where(m <= _FEW, few, many.round_().clamp_(min=0.0), out=out)
+            total += term.mul_(low).mul_(1.0 / k)
+        # Never below what the largest few would give: the two ways join without a step back.
+        torch.where(m <= _FEW, few, torch.maximum(many.round_(), few), out=out)
     return counts

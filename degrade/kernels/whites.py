@@ -65,4 +65,5 @@ def adaptation(source: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     gains = (target.double() @ to_cones.T) / (source.double() @ to_cones.T)
     matrix = torch.linalg.inv(there) @ (gains[:, :, None] * there)
     luminance = (to_xyz[1] @ matrix).sum(dim=-1)
-    return (matrix / luminance[:, None, None]).float()
+    scaled: torch.Tensor = matrix / luminance[:, None, None]
+    return scaled.float()

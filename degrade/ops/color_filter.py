@@ -45,20 +45,24 @@ def _hue_turn(angle: torch.Tensor) -> torch.Tensor:
         "kornia.color.sepia: the usual sepia matrix",
         "Solomon & Breckon, Fundamentals of Digital Image Processing, 2011: solarisation",
     ),
-    off_scale="Hue, grey and sepia leave structure alone; a negative reverses all of it.",
+    off_scale="Hue, grey and sepia move the colors and leave structure alone.",
 )
 def color_filter(
     x: Images,
     amount: Annotated[PerImage, Severity(0.0, 1.0, unit="share of the full effect")],
     side: Annotated[PerImage, Draw(-1.0, 1.0, unit="sign of the hue's turn")],
-    kind: Annotated[PerImage, Choice(("hue", "grayscale", "sepia", "invert", "solarize"))],
+    kind: Annotated[
+        PerImage,
+        Choice(("hue", "grayscale", "sepia", "invert", "solarize"), (1.0, 1.0, 1.0, 0.0, 1.0)),
+    ],
 ) -> Images:
     """A filter of an app: hue turned, grey, sepia, negative or solarised.
 
     ``hue`` turns chroma by ``amount`` half turns at constant luma, to the side of the sign of
-    ``side``. ``grayscale`` and ``sepia`` mix with the full effect. ``invert`` mixes with the
-    negative by ``amount`` squared, as the mixture is flat grey half-way. ``solarize`` folds the
-    curve at t = 1 - amount / 2, above which y = 2 t - x: at 1 all above mid-grey is negative.
+    ``side``. ``grayscale`` and ``sepia`` mix with the full effect. ``solarize`` folds the curve
+    at t = 1 - amount / 2, above which y = 2 t - x: at 1 all above mid-grey is negative. ``invert``
+    mixes with the negative by ``amount`` squared. It is never drawn, only given, as there is no
+    half of a negative: the mixture goes through flat grey.
     """
     same = torch.eye(3, device=x.device)
     grey = torch.tensor(_LUMA, device=x.device).expand(3, 3)

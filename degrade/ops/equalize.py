@@ -28,7 +28,8 @@ def _channels(y: Images) -> torch.Tensor:
 def _histogram(y: Images) -> Images:
     levels, group = to_levels(y), _channels(y)
     curves = equalised(histogram(levels, group, 3 * len(y)))
-    return curves.flatten()[group * LEVELS + levels]
+    mapped: Images = curves.flatten()[group * LEVELS + levels]
+    return mapped
 
 
 def _autocontrast(y: Images, cutoff: torch.Tensor) -> Images:
@@ -63,10 +64,11 @@ def _clahe(y: Images, clip: torch.Tensor) -> Images:
     ).flatten()
 
     def mapped(rows: torch.Tensor) -> torch.Tensor:
-        ends = (curves[tile(rows, columns) * LEVELS + levels] for columns in (left, right))
-        return torch.lerp(*ends, u.expand(levels.shape))
+        west, east = (curves[tile(rows, columns) * LEVELS + levels] for columns in (left, right))
+        return west + (east - west) * u
 
-    new = torch.lerp(mapped(upper), mapped(lower), v[:, None].expand(levels.shape))
+    north, south = mapped(upper), mapped(lower)
+    new = north + (south - north) * v[:, None]
     return (y + (new - levels.float() / (LEVELS - 1))[:, None]).clamp(0.0, 1.0)
 
 

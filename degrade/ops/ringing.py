@@ -7,7 +7,7 @@ from degrade.kernels.lowpass import ideal_low_pass
 from degrade.params import Images, PerImage, Severity
 from degrade.registry import operator
 
-_SOFTNESS = 0.1  # three ripples on each side of an edge; Real-ESRGAN's kernels have two to eight
+_SOFTNESS = 0.05  # ripples fade by a Gaussian whose deviation is 1 / (2 pi 0.05) = 3.2 of them
 
 
 @operator(

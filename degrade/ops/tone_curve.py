@@ -34,5 +34,5 @@ def tone_curve(
     black, white = torch.tanh(-half * middle), torch.tanh(half * (1.0 - middle))
     contrast = (torch.tanh(half * (x - middle)) - black) / (white - black)
     gamma = torch.exp2(col(torch.where(kind == 1.0, -stops, stops)))
-    power = torch.exp(gamma * torch.log(x.clamp(min=1e-6)))
+    power = torch.exp(gamma * torch.log(x.clamp(min=1e-30)))
     return torch.where(col(kind) == 0.0, contrast, power)
