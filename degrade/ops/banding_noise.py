@@ -20,8 +20,12 @@ from degrade.rng import normal
 )
 def banding_noise(
     x: Images,
-    row_sigma: Annotated[PerImage, Severity(0.0, 0.05, unit="full scale", power=1.3)],
-    column_sigma: Annotated[PerImage, Severity(0.0, 0.025, unit="full scale", power=1.3)],
+    row_sigma: Annotated[
+        PerImage, Severity(0.0, 0.05, unit="full scale", power=1.3, size_power=-0.14)
+    ],
+    column_sigma: Annotated[
+        PerImage, Severity(0.0, 0.025, unit="full scale", power=1.3, size_power=-0.14)
+    ],
     rows: FrameSeed,
     columns: Seed,
 ) -> Images:

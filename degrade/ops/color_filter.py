@@ -58,9 +58,9 @@ def color_filter(
 ) -> Images:
     """A filter of an app: hue turned, grey, sepia, negative or solarised.
 
-    ``hue`` turns chroma by ``amount`` half turns at constant luma, to the side of the sign of
-    ``side``. ``grayscale`` and ``sepia`` mix with the full effect. ``solarize`` folds the curve
-    at t = 1 - amount / 2, above which y = 2 t - x: at 1 all above mid-grey is negative. ``invert``
+    ``hue`` turns chroma at constant luma, to the side of the sign of ``side``, by an angle of
+    2 asin(amount): colors move ``amount`` of the way to their opposites, half a turn at 1. ``grayscale`` and ``sepia`` mix with the full effect. ``solarize`` folds the curve
+    at t = 1 - amount^0.6 / 2, above which y = 2 t - x: at 1 all above mid-grey is negative. ``invert``
     mixes with the negative by ``amount`` squared. It is never drawn, only given, as there is no
     half of a negative: the mixture goes through flat grey.
     """
@@ -68,7 +68,8 @@ def color_filter(
     grey = torch.tensor(_LUMA, device=x.device).expand(3, 3)
     sepia = torch.tensor(_SEPIA, device=x.device)
     share = amount[:, None, None]
-    turned = _hue_turn(torch.pi * torch.where(side < 0.0, -amount, amount))
+    angle = 2.0 * torch.asin(amount.clamp(0.0, 1.0))
+    turned = _hue_turn(torch.where(side < 0.0, -angle, angle))
     ways = (turned, same + share * (grey - same), same + share * (sepia - same))
     which = kind[:, None, None]
     matrix = same.expand(len(x), 3, 3)
@@ -76,5 +77,5 @@ def color_filter(
         matrix = torch.where(which == number, way, matrix)
     y = recolor(x, matrix)
     y = torch.where(col(kind) == 3.0, x + col(amount.square()) * (1.0 - 2.0 * x), y)
-    fold = 1.0 - col(amount) / 2.0
+    fold = 1.0 - 0.5 * col(amount.pow(0.6))
     return torch.where(col(kind) == 4.0, torch.minimum(x, 2.0 * fold - x), y)

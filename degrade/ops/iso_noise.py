@@ -11,6 +11,7 @@ from degrade.registry import operator
 from degrade.rng import normal
 
 _SHOT = 0.004
+_SIZE = -0.27  # of the short side: equal damage at other resolutions
 _SLOPE, _LEVEL = 2.18, 1.20  # of ln(read variance) over ln(shot variance), Brooks et al.
 
 
@@ -24,11 +25,17 @@ _SLOPE, _LEVEL = 2.18, 1.20  # of ln(read variance) over ln(shot variance), Broo
 )
 def iso_noise(
     x: Images,
-    lambda_shot: Annotated[PerImage, Severity(0.0, _SHOT, unit="full scale", power=2.0)],
+    lambda_shot: Annotated[
+        PerImage, Severity(0.0, _SHOT, unit="full scale", power=2.0, size_power=_SIZE)
+    ],
     lambda_read: Annotated[
         PerImage,
         Severity(
-            0.0, math.exp(_LEVEL) * _SHOT**_SLOPE, unit="full scale squared", power=2.0 * _SLOPE
+            0.0,
+            math.exp(_LEVEL) * _SHOT**_SLOPE,
+            unit="full scale squared",
+            power=2.0 * _SLOPE,
+            size_power=_SLOPE * _SIZE,
         ),
     ],
     red_gain: Annotated[PerImage, Draw(1.9, 2.4, unit="x green")],

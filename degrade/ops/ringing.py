@@ -28,7 +28,7 @@ def ringing(
             unit="rad/px",
             curve="reciprocal",
             power=0.8,
-            size_power=1.0,
+            size_power=0.92,
         ),
     ],
 ) -> Images:

@@ -22,7 +22,9 @@ def shot_noise(
     x: Images,
     photons: Annotated[
         PerImage,
-        Severity(1e6, 60.0, unit="photons at full scale", curve="reciprocal", power=2.0),
+        Severity(
+            1e6, 60.0, unit="photons at full scale", curve="reciprocal", power=2.0, size_power=-0.32
+        ),
     ],
     seed: FrameSeed,
 ) -> Images:

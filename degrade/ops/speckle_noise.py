@@ -19,7 +19,9 @@ from degrade.rng import normal
 )
 def speckle_noise(
     x: Images,
-    sigma: Annotated[PerImage, Severity(0.0, 0.17, unit="share of the value", power=1.4)],
+    sigma: Annotated[
+        PerImage, Severity(0.0, 0.17, unit="share of the value", power=1.4, size_power=-0.14)
+    ],
     seed: FrameSeed,
 ) -> Images:
     """Multiplicative noise, as of coherent light: y = x (1 + sigma n), on code values.
