@@ -1,0 +1,43 @@
+"""Counts of photons from uniform numbers."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+_FEW = 12.0  # up to this mean the distribution is inverted exactly
+_MOST = 38  # P(more | mean 12) < 1e-9, beyond the resolution of the uniform numbers
+_CPU_CHUNK = 1 << 15  # elements: the passes over them stay in the cache
+
+
+@torch.no_grad()
+def poisson(mean: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    """Poisson counts by inversion: the same ``u`` gives more for a larger mean, never fewer.
+
+    Up to a mean of 12 the smallest k with P(X <= k) >= u, exactly. Above, the Gaussian with the
+    first term for the skew, mean + sqrt(mean) z + (z^2 - 1) / 6 (Cornish & Fisher 1938), rounded.
+    A count has no gradient, and none is offered.
+
+    Args:
+        mean: Any shape, float32, not negative.
+        u: Uniform numbers in (0, 1) of that shape.
+
+    Returns:
+        Whole numbers, float32.
+    """
+    mean, u = mean.detach().contiguous(), u.contiguous()
+    counts = torch.empty_like(mean)
+    size = _CPU_CHUNK if mean.device.type == "cpu" else max(1, mean.numel())
+    for m, v, out in zip(*(torch.split(t.view(-1), size) for t in (mean, u, counts)), strict=True):
+        z = (2.0 * v - 1.0).erfinv_().mul_(math.sqrt(2.0))
+        many = torch.addcmul(m - 1.0 / 6.0, m.sqrt(), z).addcmul_(z, z, value=1.0 / 6.0)
+        low = m.clamp(max=_FEW)
+        term = low.neg().exp_()
+        total, few, above = term.clone(), torch.zeros_like(m), torch.empty_like(m)
+        for k in range(1, _MOST + 1):
+            few += torch.gt(v, total, out=above)
+            total += term.mul_(low).mul_(1.0 / k)
+        # Never below what the largest few would give: the two ways join without a step back.
+        torch.where(m <= _FEW, few, torch.maximum(many.round_(), few), out=out)
+    return counts
