@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from degrade.kernels.places import short_side
+from degrade.params import PerImage, col
 
 _WIDEST = 8.0  # beyond this ratio of the sides, marks get sparser: a strip would need too many
 
@@ -19,7 +20,7 @@ class Boxes(NamedTuple):
     """(B, N, K, L) pixels to the right of the mark's centre."""
     dy: torch.Tensor
     """(B, N, K, L) pixels below the mark's centre."""
-    index: torch.Tensor
+    pixel: torch.Tensor
     """(B, N, K, L) int64, row * width + column; that of some other pixel where not ``inside``."""
     inside: torch.Tensor
     """(B, N, K, L) bool, whether the pixel is in the picture."""
@@ -77,10 +78,9 @@ def boxes(
     axis = centre_x if lean is None else centre_x + lean[..., None, None] * dy
     column = axis.floor().long() + right
     dx = column + 0.5 - centre_x
-    dx, dy = torch.broadcast_tensors(dx, dy)
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-    index = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
-    return Boxes(dx, dy, index, inside)
+    pixel = row.clamp(0, height - 1) * width + column.clamp(0, width - 1)
+    return Boxes(dx.expand(inside.shape), dy.expand(inside.shape), pixel, inside)
 
 
 def stamp(x: torch.Tensor, where: Boxes, value: torch.Tensor) -> torch.Tensor:
@@ -96,5 +96,39 @@ def stamp(x: torch.Tensor, where: Boxes, value: torch.Tensor) -> torch.Tensor:
     """
     height, width = x.shape[-2:]
     total = value.new_zeros(len(value), height * width)
-    total.scatter_add_(1, where.index.flatten(1), (value * where.inside).flatten(1))
+    total.scatter_add_(1, where.pixel.flatten(1), (value * where.inside).flatten(1))
     return total.reshape(-1, 1, height, width)
+
+
+def slopes(field: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Central differences of a field (B, C, H, W) to the right and downwards, per pixel.
+
+    One-sided at the edges of the picture; 0 where it is one pixel wide or high.
+    """
+
+    def along(dim: int) -> torch.Tensor:
+        if field.shape[dim] == 1:
+            return torch.zeros_like(field)
+        return torch.gradient(field, dim=dim)[0]
+
+    return along(-1), along(-2)
+
+
+def level(field: torch.Tensor, share: PerImage, points: int = 128) -> torch.Tensor:
+    """The value below which a field is on that share of the picture.
+
+    Args:
+        field: (B, 1, H, W).
+        share: (B,) in [0, 1].
+        points: Pixels per short side that are looked at, about.
+
+    Returns:
+        (B, 1, 1, 1).
+    """
+    step = max(1, min(field.shape[-2:]) // points)
+    ordered = field[:, 0, step // 2 :: step, step // 2 :: step].flatten(1).sort(dim=1).values
+    last = ordered.shape[1] - 1
+    place = share.clamp(0.0, 1.0)[:, None] * last
+    below = place.floor().long()
+    above = (below + 1).clamp(max=last)
+    return col(ordered.gather(1, below).lerp(ordered.gather(1, above), place - below))

@@ -6,7 +6,7 @@ import torch
 
 from degrade.kernels.fields import smooth_noise
 from degrade.kernels.light import luma
-from degrade.params import PerImage, col
+from degrade.params import PerImage
 
 KOSCHMIEDER = 2.996
 """-ln(0.05): optical depth at the meteorological optical range, where 5 % of the light is left."""

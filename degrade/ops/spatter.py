@@ -1,0 +1,129 @@
+"""Water or mud splashed on the window or lens in front of the scene."""
+
+import math
+from typing import Annotated
+
+import torch
+
+from degrade.kernels import (
+    centres,
+    col,
+    sample,
+    short_side,
+    smooth_noise,
+    soft_blur,
+    to_linear,
+    to_srgb,
+)
+from degrade.kernels.marks import boxes, how_many, scatter, slopes, stamp
+from degrade.kernels.weather import skylight
+from degrade.params import Choice, Images, PerImage, Seed, Severity
+from degrade.registry import operator
+from degrade.rng import uniform
+
+_MOST = 0.45  # coverage at which all drops are there
+_LAYERS = ((0.030, 0.064, 28), (0.011, 0.028, 170), (0.003, 0.010, 700))  # radii, per square
+_LOBES = 5  # a drop is a union of this many round ones
+_WIDE = 1.6  # radius at which a round drop's field ends, in radii of the drop
+_EDGE = 1.0 - _WIDE**-2  # root of the field at the outline
+_LENS = 0.45  # short sides by which light is bent at the rim of a drop
+_MUD = (0.17, 0.105, 0.055)  # reflectance
+_TURN = 2.0 * math.pi
+
+
+def _field(x: Images, coverage: PerImage, mud: PerImage, seed: torch.Tensor) -> torch.Tensor:
+    """(B, 1, H, W): sum over the drops of (1 - r^2)^2, after Blinn: where they touch they merge."""
+    side = short_side(x)
+    share = torch.log1p(-coverage.clamp(max=0.99)) / math.log1p(-_MOST)
+    total = x.new_zeros(len(x), 1, *x.shape[-2:])
+    mud = mud[:, None]
+    for layer, (least, most, number) in enumerate(_LAYERS):
+        count = how_many(x, number * 2.0)
+        draw = uniform(seed, (len(x), 4 + 3 * _LOBES, count), stream=layer)
+        order = (torch.arange(count, device=x.device) + draw[:, 0]) / how_many(x, number)
+        # One after another, each from nothing to its size.
+        on = ((share[:, None] * 1.08 - order) / 0.08).clamp(0.0, 1.0)
+        kept = max(1, int((on > 0).sum(dim=1).max())) if len(x) else 0
+        on, draw = on[:, :kept], draw[:, :, :kept]
+        radius = side * least * (most / least) ** draw[:, 1].pow(1.5) * on
+        columns, rows = scatter(draw[:, 2:4], x, 0.5 * least)
+        where = boxes(x, columns, rows, (float(2.3 * radius.max()) if kept else 0.0,) * 2)
+        # Mud flies fan-wise from below the picture, as from a wheel.
+        fan = torch.atan2(rows - 1.4 * x.shape[-2], columns - 0.5 * x.shape[-1]) / _TURN
+        value = torch.zeros_like(where.dx)
+        for lobe in range(_LOBES):
+            angle, far, size = (draw[:, 4 + 3 * lobe + i] for i in range(3))
+            if lobe == 0:
+                reach, size = torch.zeros_like(far), torch.ones_like(size)
+            else:
+                # Water draws together, mud is flung on in its direction and tapers.
+                angle = angle.lerp(fan + 0.22 * (angle - 0.5), mud)
+                reach = (0.55 * far).lerp(0.5 + 1.3 * far, mud)
+                size = (0.35 + 0.35 * size).lerp((0.62 - 0.45 * far) * (0.55 + 0.6 * size), mud)
+            off = reach * radius
+            du = where.dx - (off * torch.cos(angle * _TURN))[..., None, None]
+            dv = where.dy - (off * torch.sin(angle * _TURN))[..., None, None]
+            end = (_WIDE * radius * size).clamp(min=1e-3)[..., None, None]
+            part = (1.0 - (du.square() + dv.square()) / end.square()).clamp(min=0.0)
+            value = value + part.square()
+        total = total + stamp(x, where, value)
+    return total
+
+
+@operator(
+    stage="environment",
+    family="weather",
+    refs=(
+        "Blinn, ACM Trans. Graphics 1(3), 1982: drops that merge, as level sets of summed fields",
+        "Garg & Nayar, IJCV 75, 2007, Vision and Rain: a drop is a wide-angle lens, its picture of "
+        "the scene upside down",
+        "Hendrycks & Dietterich, ICLR 2019, spatter: water and mud",
+    ),
+)
+def spatter(
+    x: Images,
+    coverage: Annotated[PerImage, Severity(0.0, _MOST, unit="share of the area")],
+    kind: Annotated[PerImage, Choice(("water", "mud"))],
+    seed: Seed,
+) -> Images:
+    """Splashes on the glass in front: drops of water, or mud.
+
+    The ``seed`` places drops, large and small; they come one after another until they cover
+    ``coverage`` of the picture, and merge where they touch. Water refracts: a drop shows the scene
+    upside down, by up to 0.45 short sides away, in a dark rim, with a glint of the sky. Mud covers;
+    it reflects the light of the scene as brown earth does. In linear light.
+    """
+    light = to_linear(x)
+    side = short_side(x)
+    sky = skylight(light)
+    field = _field(x, coverage, kind, seed)
+    # For a single drop ``rho`` is the distance from its middle in radii.
+    g = 1.0 - field.clamp(min=1e-6, max=1.0).sqrt()
+    rho = (g / (1.0 - _EDGE)).clamp(min=1e-6).sqrt()
+    gx, gy = slopes(g)
+    steep = (gx.square() + gy.square()).sqrt()
+    # Distance to the outline in pixels: near it, rho grows by steep / (2 (1 - _EDGE)).
+    inward = (1.0 - _EDGE - g) / steep.clamp(min=1e-4)
+    soft = max(1.0, 0.002 * side)
+    alpha = (inward / soft + 0.5).clamp(0.0, 1.0)
+    rho = rho.clamp(max=1.0)
+    slope = rho / steep.clamp(min=1e-6)
+    nx, ny = slope * gx, slope * gy
+
+    bent = torch.stack((nx[:, 0], ny[:, 0]), dim=-1) * (-_LENS * side)
+    places = centres(x).reshape(1, *x.shape[-2:], 2) + bent
+    inside = sample(soft_blur(light, 0.012), places, padding="reflection")
+    rim = ((rho - 0.5) / 0.5).clamp(min=0.0).square()
+    glint = torch.exp(-((nx + 0.38).square() + (ny + 0.48).square()) / 0.02)
+    water = inside * (1.15 + 0.45 * ny) * (1.0 - 0.8 * rim) + glint * sky
+
+    grain = smooth_noise(seed, x, 0.006, stream=7)
+    lump = smooth_noise(seed, x, 0.03, stream=8)
+    lit = (1.0 - 0.25 * (0.5 * nx + 0.85 * ny) + 0.12 * grain + 0.15 * lump).clamp(min=0.1)
+    mud = sky * x.new_tensor(_MUD)[:, None, None] * lit
+    # It lies thin, and the light shows through, where the drop was flat.
+    thin = 1.0 - 0.30 * torch.sigmoid(2.5 * lump + 4.0 * rho - 3.0)
+
+    on = col(kind)
+    cover = water.lerp(mud, on)
+    return to_srgb(light.lerp(cover, alpha * (1.0 - on + on * thin)))
