@@ -8,7 +8,7 @@ import torch
 from degrade.kernels import col, grid, short_side, smooth_noise, soft_blur, to_linear, to_srgb, warp
 from degrade.kernels.marks import level
 from degrade.kernels.weather import skylight
-from degrade.params import Draw, Images, PerImage, Seed, Severity
+from degrade.params import Images, PerImage, Seed, Severity
 from degrade.registry import operator
 from degrade.rng import uniform
 
@@ -78,7 +78,7 @@ def _arrival(way: torch.Tensor, off: torch.Tensor, stem: _Stems) -> torch.Tensor
 
 
 def _nearest(x: Images, stems: _Stems) -> torch.Tensor:
-    """(B, 2, H, W) int64: the two crystals that are first at a pixel, looked up on coarse points."""
+    """(B, 2, H, W) int64: the two crystals that get to a pixel first, by coarse points."""
     step = math.ceil(short_side(x) / _COARSE)
     lines, fine = [], []
     for line in grid(x):
@@ -109,7 +109,7 @@ def _ice(x: Images, seed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     u, v = grid(x)
     u, v = u + bend[:, :1], v + bend[:, 1:]
     crowding = 0.55 * uneven[:, :1]
-    best_time, best_relief = None, None
+    found = []
     for candidate in (first[:, :1], first[:, 1:]):
         flat = candidate.flatten(1)
         stem = _Stems(*(p.gather(1, flat).reshape(candidate.shape) for p in stems))
@@ -128,13 +128,11 @@ def _ice(x: Images, seed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         relief = on_twig * (0.45 + 0.55 * barb) * (0.35 + 0.65 * strong)
         relief = torch.maximum(relief, stalk)
         time = _arrival(way, off * (1.0 + 0.35 * pace), stem) + 0.06 * (1.0 - relief).square()
-        if best_time is None or best_relief is None:
-            best_time, best_relief = time, relief
-        else:
-            best_relief = torch.where(time < best_time, relief, best_relief)
-            best_time = torch.minimum(time, best_time)
-    assert best_time is not None and best_relief is not None
-    return best_time, (best_relief * (1.0 + 0.35 * grain) + 0.12 * grain).clamp(0.0, 1.0)
+        found.append((time, relief))
+    (time, relief), (other_time, other_relief) = found
+    relief = torch.where(other_time < time, other_relief, relief)
+    relief = (relief * (1.0 + 0.35 * grain) + 0.12 * grain).clamp(0.0, 1.0)
+    return torch.minimum(time, other_time), relief
 
 
 @operator(

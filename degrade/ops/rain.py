@@ -54,8 +54,8 @@ def _streaks(
         blur = half_width.clamp(min=0.5)
         faint = half_width / blur
         reach = (2.0 * float(blur.max() if kept else 0.0), 0.6 * float(length.max()) if kept else 0)
-        where = boxes(x, columns, rows, reach, -lean)
-        across = (where.dx + where.dy * lean[..., None, None]) / (
+        where = boxes(x, columns, rows, reach, lean)
+        across = (where.dx - where.dy * lean[..., None, None]) / (
             blur * (1.0 + lean.square()).sqrt()
         )[..., None, None]
         along = where.dy / (0.5 * length + 0.5)[..., None, None]
@@ -89,7 +89,7 @@ def rain(
     """Rain: streaks in three layers of depth, and the veil of the drops behind them.
 
     A streak is as long as its drop falls during the ``exposure``, divided by its distance, and
-    leans by ``slant``. It shows the light of the sky and lets the rest through; near ones are
+    leans by ``slant`` (to the right on its way down). It shows the light of the sky and lets the rest through; near ones are
     larger and stronger. How many there are follows the Marshall-Palmer distribution at this
     ``rate``; they come one after another. Behind them Koschmieder's law with an extinction of
     0.25 rate^0.63 per km up to ``depth`` (see ``fog``). In linear light.
