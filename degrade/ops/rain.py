@@ -51,7 +51,7 @@ def _streaks(
         lean = torch.tan(torch.deg2rad(slant[:, None] + 5.0 * (draw[:, 3] - 0.5)))
         columns, rows = scatter(draw[:, 4:], x, 0.15)
         # Thinner than a pixel is a pixel, and fainter.
-        blur = half_width.clamp(min=0.5)
+        blur = half_width.clamp(min=0.7)
         faint = half_width / blur
         reach = (2.0 * float(blur.max() if kept else 0.0), 0.6 * float(length.max()) if kept else 0)
         where = boxes(x, columns, rows, reach, lean)
@@ -89,10 +89,11 @@ def rain(
     """Rain: streaks in three layers of depth, and the veil of the drops behind them.
 
     A streak is as long as its drop falls during the ``exposure``, divided by its distance, and
-    leans by ``slant`` (to the right on its way down). It shows the light of the sky and lets the rest through; near ones are
-    larger and stronger. How many there are follows the Marshall-Palmer distribution at this
-    ``rate``; they come one after another. Behind them Koschmieder's law with an extinction of
-    0.25 rate^0.63 per km up to ``depth`` (see ``fog``). In linear light.
+    leans by ``slant``, to the right on its way down. It shows the light of the sky and lets the
+    rest through; near ones are larger and stronger than those far away. How many there are follows
+    the Marshall-Palmer distribution at this ``rate``; they come one after another. Behind them is
+    Koschmieder's law, with an extinction of 0.25 rate^0.63 per km, up to ``depth`` (see ``fog``).
+    In linear light.
     """
     light = to_linear(x)
     sky = skylight(light)

@@ -11,7 +11,7 @@ from degrade.params import Draw, FrameSeed, Images, PerImage, Seed, Severity
 from degrade.registry import operator
 from degrade.rng import uniform
 
-_MOST = 0.25  # coverage at which all flakes are there
+_MOST = 0.14  # coverage at which all flakes are there
 # Layers from near to far: radius in flake sizes, flakes per square of the short side at size 0.006,
 # softness of the edge (near flakes are out of focus), and their opacity.
 _LAYERS = ((3.6, 22, 1.3, 0.45), (0.95, 600, 1.0, 0.85), (0.38, 3400, 0.9, 0.9))
@@ -28,7 +28,7 @@ def _flakes(
     density = (_SIZE * side / size).square()  # larger flakes are fewer
     total = x.new_zeros(len(x), 1, *x.shape[-2:])
     for layer, (near, number, soft, opacity) in enumerate(_LAYERS):
-        count = how_many(x, number * 2.0)
+        count = how_many(x, number * 4.0)
         draw = uniform(seed, (len(x), 7, count), stream=layer)
         order = (torch.arange(count, device=x.device) + draw[:, 0]) / how_many(x, number)
         on = (((share * density)[:, None] * 1.04 - order) * 25.0).clamp(0.0, 1.0)

@@ -21,7 +21,7 @@ from degrade.params import Choice, Images, PerImage, Seed, Severity
 from degrade.registry import operator
 from degrade.rng import uniform
 
-_MOST = 0.45  # coverage at which all drops are there
+_MOST = 0.4  # coverage at which all drops are there
 _LAYERS = ((0.030, 0.064, 28), (0.011, 0.028, 170), (0.003, 0.010, 700))  # radii, per square
 _LOBES = 5  # a drop is a union of this many round ones
 _WIDE = 1.6  # radius at which a round drop's field ends, in radii of the drop
@@ -42,7 +42,7 @@ def _field(x: Images, coverage: PerImage, mud: PerImage, seed: torch.Tensor) -> 
         draw = uniform(seed, (len(x), 4 + 3 * _LOBES, count), stream=layer)
         order = (torch.arange(count, device=x.device) + draw[:, 0]) / how_many(x, number)
         # One after another, each from nothing to its size.
-        on = ((share[:, None] * 1.08 - order) / 0.08).clamp(0.0, 1.0)
+        on = ((share[:, None] * 1.04 - order) / 0.04).clamp(0.0, 1.0)
         kept = max(1, int((on > 0).sum(dim=1).max())) if len(x) else 0
         on, draw = on[:, :kept], draw[:, :, :kept]
         radius = side * least * (most / least) ** draw[:, 1].pow(1.5) * on
