@@ -23,7 +23,8 @@ def made(
     """The degraded picture and the values of its record."""
     op = ops.get(name)
     record = op.sample(intensity, key, min(x.shape[-2:]), given)
-    return op.apply(x, [record]), {e.name: e.value for e in (*record.params, *record.seeds)}
+    values = {p.name: p.value for p in record.params} | {s.name: s.value for s in record.seeds}
+    return op.apply(x, [record]), values
 
 
 @pytest.mark.parametrize("visibility", [1000.0, 200.0, 60.0])
@@ -75,7 +76,7 @@ def test_the_number_of_drops_is_that_of_marshall_and_palmer() -> None:
     # Drops above 1 mm: 8000 exp(-L) / L per cubic metre with L = 4.1 R^-0.21.
     def count(rate: float) -> float:
         slope = 4.1 * rate**-0.21
-        return math.exp(-slope) / slope
+        return float(math.exp(-slope) / slope)
 
     shade = [-torch.log1p(-clear("rain", 0.5, rate=r)).mean() for r in (25.0, 50.0, 100.0)]
     assert float(shade[0] / shade[2]) == pytest.approx(count(25.0) / count(100.0), rel=0.15)
@@ -139,30 +140,32 @@ def test_mud_covers_what_the_record_says_and_stays(coverage: float) -> None:
 
 def test_a_drop_of_water_shows_the_scene_upside_down() -> None:
     x = torch.linspace(0.2, 0.8, 256)[None, None, :, None].expand(1, 3, 256, 320).contiguous()
-    drops = {"kind": "water", "coverage": 0.3}
+    drops: Given = {"kind": "water", "coverage": 0.3}
     # The difference of a scene and its mirror image is free of glints and rims.
     pair = [to_linear(made("spatter", z, None, drops)[0]) for z in (x, x.flip(2))]
     rising = (pair[0] - pair[1])[0, 0].diff(dim=0)
-    assert 0.15 < float((rising < 0.0).float().mean()) < 0.35, "in the drops, and nowhere else"
+    assert 0.1 < float((rising < 0.0).float().mean()) < 0.3, "in the drops, and nowhere else"
 
 
 @pytest.mark.parametrize("kind", ["object", "foliage"])
 def test_a_shadow_takes_a_share_of_the_light(kind: str) -> None:
-    given = {"kind": kind, "attenuation": 0.7}
+    given: Given = {"kind": kind, "attenuation": 0.7}
     bright, dark = flat(0.9), flat(0.4)
-    light = [to_linear(made("shadow", x, None, given)[0]) / to_linear(x) for x in (bright, dark)]
-    assert torch.allclose(*light, atol=1e-3), "it multiplies light, whatever is there"
-    green = light[0][:, 1]
+    left, same = (
+        to_linear(made("shadow", x, None, given)[0]) / to_linear(x) for x in (bright, dark)
+    )
+    assert torch.allclose(left, same, atol=1e-3), "it multiplies light, whatever is there"
+    green = left[:, 1]
     assert float(green.min()) == pytest.approx(0.3, abs=0.02)
     assert float(green.max()) == pytest.approx(1.0, abs=0.02)
-    umbra = light[0][..., green[0] < 0.32]
+    umbra = left[..., green[0] < 0.32]
     assert float(umbra[:, 2].mean()) > float(umbra[:, 0].mean()), "skylight is bluish"
 
 
 @pytest.mark.parametrize("kind", ["object", "foliage"])
 def test_softness_is_the_width_of_the_penumbra(kind: str) -> None:
     def steep(softness: float) -> float:
-        given = {"kind": kind, "attenuation": 0.7, "softness": softness}
+        given: Given = {"kind": kind, "attenuation": 0.7, "softness": softness}
         y, _ = made("shadow", flat(0.5), None, given)
         return float(y.diff(dim=-1).square().mean())
 
@@ -181,10 +184,11 @@ def test_light_falls_off_by_the_recorded_range(angle: float) -> None:
 
 
 def test_a_spot_is_where_the_record_says() -> None:
-    given = {"ev_range": 2.0, "kind": "spot", "across": 0.25, "down": 0.75}
+    given: Given = {"ev_range": 2.0, "kind": "spot", "across": 0.25, "down": 0.75}
     y, _ = made("uneven_illumination", flat(0.4), None, given)
     row, column = divmod(int(y[0, 0].argmax()), 320)
-    assert (row, column) == (pytest.approx(192, abs=3), pytest.approx(80, abs=3))
+    assert abs(row - 192) <= 3
+    assert abs(column - 80) <= 3
 
 
 @pytest.mark.parametrize("kind", ["center", "random", "grid"])

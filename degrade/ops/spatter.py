@@ -22,7 +22,10 @@ from degrade.registry import operator
 from degrade.rng import uniform
 
 _MOST = 0.4  # coverage at which all drops are there
-_LAYERS = ((0.030, 0.064, 28), (0.011, 0.028, 170), (0.003, 0.010, 700))  # radii, per square
+_LAYERS = (  # radii in short sides from least to most, drops per square of the short side
+    (0.045, 0.064, 6), (0.030, 0.045, 22), (0.018, 0.028, 60),
+    (0.011, 0.018, 110), (0.006, 0.010, 250), (0.003, 0.006, 450),
+)  # fmt: skip
 _LOBES = 5  # a drop is a union of this many round ones
 _WIDE = 1.6  # radius at which a round drop's field ends, in radii of the drop
 _EDGE = 1.0 - _WIDE**-2  # root of the field at the outline
@@ -45,7 +48,7 @@ def _field(x: Images, coverage: PerImage, mud: PerImage, seed: torch.Tensor) -> 
         on = ((share[:, None] * 1.04 - order) / 0.04).clamp(0.0, 1.0)
         kept = max(1, int((on > 0).sum(dim=1).max())) if len(x) else 0
         on, draw = on[:, :kept], draw[:, :, :kept]
-        radius = side * least * (most / least) ** draw[:, 1].pow(1.5) * on
+        radius = side * least * (most / least) ** draw[:, 1] * on
         columns, rows = scatter(draw[:, 2:4], x, 0.5 * least)
         where = boxes(x, columns, rows, (float(2.3 * radius.max()) if kept else 0.0,) * 2)
         # Mud flies fan-wise from below the picture, as from a wheel.
@@ -65,8 +68,9 @@ def _field(x: Images, coverage: PerImage, mud: PerImage, seed: torch.Tensor) -> 
             dv = where.dy - (off * torch.sin(angle * _TURN))[..., None, None]
             end = (_WIDE * radius * size).clamp(min=1e-3)[..., None, None]
             part = (1.0 - (du.square() + dv.square()) / end.square()).clamp(min=0.0)
-            value = value + part.square()
-        total = total + stamp(x, where, value)
+            value = value + part.square().square().square()
+        # A smooth maximum of the lobes: their sum would be flat in the middle, like a pool.
+        total = total + stamp(x, where, value.sqrt().sqrt())
     return total
 
 
