@@ -74,6 +74,30 @@ def _field(x: Images, coverage: PerImage, mud: PerImage, seed: torch.Tensor) -> 
     return total
 
 
+def _water(light: torch.Tensor, rho: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:
+    """(B, 3, H, W): what drops show; ``normal`` (B, 2, H, W) leans outwards, 1 at the rim."""
+    bent = normal.permute(0, 2, 3, 1) * (-_LENS * short_side(light))
+    places = centres(light).reshape(1, *light.shape[-2:], 2) + bent
+    inside = sample(soft_blur(light, 0.012), places, padding="reflection")
+    rim = ((rho - 0.5) / 0.5).clamp(min=0.0).square()
+    nx, ny = normal[:, :1], normal[:, 1:]
+    glint = torch.exp(-((nx + 0.38).square() + (ny + 0.48).square()) / 0.02)
+    # The lower half gathers the light of the sky.
+    return inside * ((1.15 + 0.45 * ny) * (1.0 - 0.8 * rim)) + glint * skylight(light)
+
+
+def _mud(
+    light: torch.Tensor, rho: torch.Tensor, normal: torch.Tensor, seed: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, 3, H, W) lit mud, lumpy and grainy, and (B, 1, H, W) how opaque it is."""
+    lump, grain = smooth_noise(seed, light, 0.03, stream=8), smooth_noise(seed, light, 0.006, 1, 7)
+    slant = 0.5 * normal[:, :1] + 0.85 * normal[:, 1:]
+    lit = (1.0 - 0.25 * slant + 0.12 * grain + 0.15 * lump).clamp(min=0.1)
+    # It lies thin, and light shows through, where the drop was flat.
+    opaque = 1.0 - 0.30 * torch.sigmoid(2.5 * lump + 4.0 * rho - 3.0)
+    return skylight(light) * light.new_tensor(_MUD)[:, None, None] * lit, opaque
+
+
 @operator(
     stage="environment",
     family="weather",
@@ -98,36 +122,19 @@ def spatter(
     it reflects the light of the scene as brown earth does. In linear light.
     """
     light = to_linear(x)
-    side = short_side(x)
-    sky = skylight(light)
-    field = _field(x, coverage, kind, seed)
-    # For a single drop ``rho`` is the distance from its middle in radii.
-    g = 1.0 - field.clamp(min=1e-6, max=1.0).sqrt()
-    rho = (g / (1.0 - _EDGE)).clamp(min=1e-6).sqrt()
+    # For a single drop sqrt(g / (1 - _EDGE)) is the distance from its middle in radii.
+    g = 1.0 - _field(x, coverage, kind, seed).clamp(min=1e-6, max=1.0).sqrt()
     gx, gy = slopes(g)
     steep = (gx.square() + gy.square()).sqrt()
-    # Distance to the outline in pixels: near it, rho grows by steep / (2 (1 - _EDGE)).
-    inward = (1.0 - _EDGE - g) / steep.clamp(min=1e-4)
-    soft = max(1.0, 0.002 * side)
-    alpha = (inward / soft + 0.5).clamp(0.0, 1.0)
-    rho = rho.clamp(max=1.0)
-    slope = rho / steep.clamp(min=1e-6)
-    nx, ny = slope * gx, slope * gy
-
-    bent = torch.stack((nx[:, 0], ny[:, 0]), dim=-1) * (-_LENS * side)
-    places = centres(x).reshape(1, *x.shape[-2:], 2) + bent
-    inside = sample(soft_blur(light, 0.012), places, padding="reflection")
-    rim = ((rho - 0.5) / 0.5).clamp(min=0.0).square()
-    glint = torch.exp(-((nx + 0.38).square() + (ny + 0.48).square()) / 0.02)
-    water = inside * (1.15 + 0.45 * ny) * (1.0 - 0.8 * rim) + glint * sky
-
-    grain = smooth_noise(seed, x, 0.006, stream=7)
-    lump = smooth_noise(seed, x, 0.03, stream=8)
-    lit = (1.0 - 0.25 * (0.5 * nx + 0.85 * ny) + 0.12 * grain + 0.15 * lump).clamp(min=0.1)
-    mud = sky * x.new_tensor(_MUD)[:, None, None] * lit
-    # It lies thin, and the light shows through, where the drop was flat.
-    thin = 1.0 - 0.30 * torch.sigmoid(2.5 * lump + 4.0 * rho - 3.0)
-
-    on = col(kind)
-    cover = water.lerp(mud, on)
-    return to_srgb(light.lerp(cover, alpha * (1.0 - on + on * thin)))
+    soft = max(1.0, 0.002 * short_side(x))
+    alpha = ((1.0 - _EDGE - g) / (steep.clamp(min=1e-4) * soft) + 0.5).clamp(0.0, 1.0)
+    rho = (g / (1.0 - _EDGE)).clamp(1e-6, 1.0).sqrt()
+    normal = torch.cat((gx, gy), dim=1) * (rho / steep.clamp(min=1e-6))
+    cover = torch.zeros_like(light)
+    if bool((kind == 0.0).any()):
+        cover = _water(light, rho, normal)
+    if bool((kind == 1.0).any()):
+        mud, opaque = _mud(light, rho, normal, seed)
+        cover = cover.lerp(mud, col(kind))
+        alpha = alpha.lerp(alpha * opaque, col(kind))
+    return to_srgb(light.lerp(cover, alpha))
