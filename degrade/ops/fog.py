@@ -23,7 +23,7 @@ _TINT = (-0.05, 0.0, 0.07)  # at coolness 1: by how much R, G, B of the airlight
 )
 def fog(
     x: Images,
-    visibility: Annotated[PerImage, Severity(1e6, 200.0, unit="m", curve="reciprocal", power=1.5)],
+    visibility: Annotated[PerImage, Severity(1e6, 200.0, unit="m", curve="reciprocal", power=2.2)],
     depth: Annotated[PerImage, Draw(160.0, 240.0, unit="m")],
     horizon: Annotated[PerImage, Draw(0.25, 0.5, unit="x height")],
     airlight: Annotated[PerImage, Draw(0.55, 0.8, unit="full scale of linear light")],
