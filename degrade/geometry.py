@@ -43,15 +43,21 @@ def apply_to_points(
     if points.ndim != 2 or points.shape[-1] != 2:
         raise UserError(f"Points are (N, 2) x and y in pixels, got shape {tuple(points.shape)}.")
     x = torch.zeros((1, 3, height, width))
-    here = points.float()[None]
+    size = torch.tensor((width, height))
+
+    def kept(p: torch.Tensor) -> torch.Tensor:
+        # What has left the picture does not come back: its pixels are gone.
+        return torch.where(((p >= 0.0) & (p <= size)).all(-1, keepdim=True), p, torch.nan)
+
+    here = kept(points.float()[None])
     for record in applied:
         operator = ops.get(record.operator)
         operator.check(x, [record])
         if operator.comes_from is not None and record.intensity > 0.0:
-            here = _forward(operator, x, here, operator.values([record]))
-    size = torch.tensor((width, height))
-    inside = ((here >= 0.0) & (here <= size)).all(-1, keepdim=True)
-    return torch.where(inside, here, torch.nan)[0]
+            lost = here.isnan()
+            moved = _forward(operator, x, here.nan_to_num(), operator.values([record]))
+            here = kept(moved.masked_fill(lost, torch.nan))
+    return here[0]
 
 
 def apply_to_boxes(
