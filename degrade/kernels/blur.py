@@ -74,9 +74,12 @@ def convolve(x: torch.Tensor, psf: torch.Tensor) -> torch.Tensor:
     return _picture(spectrum * torch.fft.rfft2(psf, s=(rows, columns)), x, 2 * pad)
 
 
-def gaussian_blur(x: torch.Tensor, sigma: PerImage) -> torch.Tensor:
-    """Gaussian blur with a standard deviation in pixels per image, any size, edges mirrored."""
-    pad = math.ceil(3.0 * float(sigma.max()))
+def gaussian_blur(x: torch.Tensor, sigma: PerImage, reach: float = 3.0) -> torch.Tensor:
+    """Gaussian blur with a standard deviation in pixels per image, any size, edges mirrored.
+
+    The border is ``reach`` times the widest of the batch; what is beyond comes from the far side.
+    """
+    pad = math.ceil(reach * float(sigma.max()))
     spectrum = _spectrum(x, pad)
     fy = torch.fft.fftfreq(spectrum.shape[-2], device=x.device)
     fx = torch.fft.rfftfreq(2 * (spectrum.shape[-1] - 1), device=x.device)
