@@ -29,8 +29,8 @@ def chromatic_aberration(
 
     ``red`` is by how much red is larger than green and ``blue`` by how much blue is smaller, or the
     other way round, about the axis of the lens at (``across``, ``down``): colour fringes along
-    edges, wider towards the corners. In linear light, edges mirrored. Green, on which a camera focuses and which holds most of the
-    luminance, stays: coordinates are those of green.
+    edges, wider towards the corners. In linear light, edges mirrored. Green, on which a camera
+    focuses and which holds most of the luminance, stays: coordinates are those of green.
     """
     sign = 1.0 - 2.0 * kind
     scale = torch.stack((1.0 + sign * red, 1.0 - sign * blue), 1).clamp(min=0.05)

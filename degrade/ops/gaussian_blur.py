@@ -24,6 +24,4 @@ def gaussian_blur(
     The point spread function is a Gaussian with a standard deviation of ``sigma``, in linear light,
     edges mirrored.
     """
-    # In dark corners the eye, and sRGB, see a tenth of a thousandth of a lamp at the far side.
-    blurred = kernels.gaussian_blur(kernels.to_linear(x), sigma, reach=4.5)
-    return kernels.to_srgb(blurred)
+    return kernels.to_srgb(kernels.gaussian_blur(kernels.to_linear(x), sigma))
