@@ -16,24 +16,23 @@ def _axis(x: Images, across: PerImage, down: PerImage) -> torch.Tensor:
     return torch.stack((across * x.shape[-1], down * x.shape[-2]), -1)[:, None]
 
 
-def _mean(zoom: PerImage) -> torch.Tensor:
-    """(B, 1, 1): mean magnification, the logarithm of which goes evenly from 0 to that of zoom."""
-    way = zoom.clamp(min=1.0).log().clamp(min=1e-6)
-    return (way.expm1() / way)[:, None, None]
+def _midway(zoom: PerImage) -> torch.Tensor:
+    """(B, 1, 1): magnification in the middle of the exposure."""
+    return zoom.clamp(min=1.0).sqrt()[:, None, None]
 
 
 def _comes_from(
     x: Images, points: torch.Tensor, zoom: PerImage, across: PerImage, down: PerImage
 ) -> torch.Tensor:
     axis = _axis(x, across, down)
-    return axis + (points - axis) / _mean(zoom)
+    return axis + (points - axis) / _midway(zoom)
 
 
 def _goes_to(
     x: Images, points: torch.Tensor, zoom: PerImage, across: PerImage, down: PerImage
 ) -> torch.Tensor:
     axis = _axis(x, across, down)
-    return axis + (points - axis) * _mean(zoom)
+    return axis + (points - axis) * _midway(zoom)
 
 
 @operator(
@@ -56,8 +55,8 @@ def zoom_blur(
 
     The mean of 128 pictures, in linear light, whose magnification about (``across``, ``down``) grows
     from 1 to ``zoom`` in equal ratios. Their sum is formed by doubling: what n of them add up to,
-    and the same magnified by the ratio of n steps, is what 2 n add up to. An object is at the
-    middle of its streak, where the mean magnification puts it.
+    and the same magnified by the ratio of n steps, is what 2 n add up to. An object is
+    where it was in the middle of the exposure, magnified by the square root of ``zoom``.
     """
     axis = _axis(x, across, down)
     offset = centres(x) - axis
