@@ -53,10 +53,10 @@ def zoom_blur(
 ) -> Images:
     """Zooming in, or moving ahead, during the exposure: streaks that point away from one place.
 
-    The mean of 128 pictures, in linear light, whose magnification about (``across``, ``down``) grows
-    from 1 to ``zoom`` in equal ratios. Their sum is formed by doubling: what n of them add up to,
-    and the same magnified by the ratio of n steps, is what 2 n add up to. An object is
-    where it was in the middle of the exposure, magnified by the square root of ``zoom``.
+    The mean of 128 pictures, in linear light, whose magnification about (``across``, ``down``)
+    grows from 1 to ``zoom`` in equal ratios. Their sum is formed by doubling: what n of them add up
+    to, and the same magnified by the ratio of n steps, is what 2 n add up to. An object is where it
+    was in the middle of the exposure, magnified by the square root of ``zoom``.
     """
     axis = _axis(x, across, down)
     offset = centres(x) - axis
