@@ -17,7 +17,7 @@ from annotate.grammar.influence import influence
 from annotate.grammar.pen import Pen
 from annotate.grammar.reasoning import ANSWER, reasoning
 from annotate.measure import Seen
-from degrade.schema import Chain, Question, Row
+from degrade.schema import PUBLISHED, Chain, Question, Row
 
 GRAMMAR_VERSION = 2
 """Raised whenever the same arguments may give another text."""
@@ -44,8 +44,15 @@ def write(row: Row, question: Question, seen: Seen | None, seed: int = 0) -> Cha
         seed: Another seed, another wording.
 
     Raises:
-        Unwritable: No answer, or one that no chain can hold.
+        Unwritable: No answer, or one that no chain can hold; or damage by a released formula, whose
+            effects the grammar does not know.
     """
+    for applied in row.applied:
+        if applied.operator.startswith(PUBLISHED):
+            raise Unwritable(
+                f"{applied.operator} is a formula for comparison with published numbers: the "
+                "grammar knows the effects of the operators alone. Degrade with another recipe."
+            )
     answer = question.answer.strip()
     if not answer and question.question.strip():
         raise Unwritable("The row has a question but no answer.")

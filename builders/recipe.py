@@ -18,7 +18,8 @@ from degrade import recipe as degradations
 from degrade.configs import is_yaml, validated
 from degrade.errors import UserError, unknown
 from degrade.images import Encoding
-from degrade.recipe import GRID, GridIntensity, Recipe
+from degrade.plans import GRID, GridIntensity
+from degrade.recipe import Recipe
 from degrade.schema import AnswerForm, Record
 
 _PRESETS = resources.files("builders") / "recipes"
@@ -197,10 +198,10 @@ class DatasetRecipe(BuildRecipe):
         where = f"split {split!r}"
         if chosen.needs:
             raise UserError(f"{where}: recipe {given!r} needs {' and '.join(chosen.needs)}.")
-        if chosen.levels is not None:
+        if len(chosen.variants) > 1:
             raise UserError(
                 f"{where}: recipe {given!r} makes each picture at several levels, which is a "
-                "benchmark. Give one with 'intensity' or 'among'."
+                "benchmark. Give one with 'intensity' or 'among', or a chain of steps."
             )
         if plan.operators != "all":
             unseen = plan.operators == "unseen"
@@ -208,6 +209,11 @@ class DatasetRecipe(BuildRecipe):
             if not kept:
                 raise UserError(f"{where}: 'held_out' leaves no {plan.operators} operators.")
             chosen = chosen.narrowed(kept)
+        if plan.intensities != "all" and not chosen.stages:
+            raise UserError(
+                f"{where}: recipe {given!r} has intensities of its own, none can be held out. "
+                "Give one of stages with 'intensity' or 'among'."
+            )
         if plan.intensities != "all":
             unseen = plan.intensities == "unseen"
             values = [v for v in _grid(chosen) if (v in held.intensities) == unseen]

@@ -25,24 +25,28 @@ class Degrade(nn.Module):
 
     Args:
         recipe: A :class:`~degrade.recipe.Recipe`, the name of a preset or the path of a file. With
-            levels, ``level`` says which one.
+            several versions of a picture, ``level`` says which one.
         seed: Root seed.
-        level: For recipes with levels, the one to make.
+        level: For recipes that make several versions, the one to make: a level (0.45), a severity
+            (``"3"``), or a type and severity (``"fog-3"``).
 
     Example:
         >>> degrade = Degrade("robust-r1", seed=7)
         >>> images, records = degrade(torch.rand(2, 3, 64, 64), ids=["a.jpg", "b.jpg"])
     """
 
-    def __init__(self, recipe: Recipe | str, seed: int = 0, level: float | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe | str, seed: int = 0, level: float | str | None = None
+    ) -> None:
         super().__init__()
         self.recipe = (recipes.load(recipe) if isinstance(recipe, str) else recipe).narrowed()
         self.seed = seed
-        levels = self.recipe.levels
-        if (levels is None) != (level is None) or (levels and level not in levels):
-            allowed = f"one of {list(levels)}" if levels else "none: the recipe has no levels"
-            raise UserError(f"Recipe {self.recipe.name!r}: level {level!r}, allowed {allowed}.")
-        self._variant = levels.index(level) if levels and level is not None else 0
+        names = self.recipe.variants
+        told = level if isinstance(level, str) else "" if level is None else f"{level:g}"
+        if told not in names:
+            allowed = f"one of {', '.join(names)}" if any(names) else "none: it has no levels"
+            raise UserError(f"Recipe {self.recipe.name!r}: level {level!r}, allowed is {allowed}.")
+        self._variant = names.index(told)
 
     def forward(
         self, images: torch.Tensor, ids: Sequence[str | int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.table import Table
@@ -14,6 +14,7 @@ from rich.text import Text
 from annotate.cli import Chains, annotate
 from builders import cli as builders
 from degrade import __version__
+from degrade import cli_look as look
 from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
@@ -28,9 +29,6 @@ from degrade.console import (
 )
 from degrade.errors import UserError
 from trainer import cli as trainer
-
-if TYPE_CHECKING:
-    from degrade.registry import Operator
 
 EXIT_DIFFERS, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -78,84 +76,6 @@ def _root(
     ctx.obj = Chains()  # the one thing that a build takes from annotate
 
 
-# ---------------------------------------------------------------------------------- listings
-
-
-@app.command("ops")
-def list_operators(
-    name: Annotated[str | None, typer.Argument(help="One operator, in full.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the operators, or show one with its parameters, units and sources."""
-    from degrade import ops
-    from degrade.schema import STAGES
-
-    chosen = [ops.get(name)] if name else [ops.get(n) for n in ops.names()]
-    chosen.sort(key=lambda op: (STAGES.index(op.stage), op.name))
-    if as_json:
-        print_json([_operator_json(op) for op in chosen])
-    elif name:
-        _show_operator(chosen[0])
-    else:
-        table = Table(title=f"{len(chosen)} operators", title_justify="left", box=None)
-        for heading in ("stage", "operator", "parameters at intensity 0 -> 1", "gradients"):
-            table.add_column(heading, overflow="fold")
-        for op in chosen:
-            spans = [f"{a.name}: {a.span}" for a in op.arguments if "seed" not in a.span]
-            table.add_row(op.stage, op.name, "\n".join(spans), "yes" if op.differentiable else "no")
-        out.print(table)
-
-
-def _operator_json(op: Operator) -> dict[str, Any]:
-    return {
-        "name": op.name,
-        "label": op.label,
-        "stage": op.stage,
-        "version": op.version,
-        "summary": op.summary,
-        "doc": op.doc,
-        "refs": list(op.refs),
-        "gradients": op.differentiable,
-        "arguments": [{"name": a.name, "span": a.span} for a in op.arguments],
-    }
-
-
-def _show_operator(op: Operator) -> None:
-    out.print(f"[bold]{op.name}[/]  {op.stage}, version {op.version}")
-    out.print(Text(f"\n{op.doc}\n"))
-    table = Table("argument", "range and unit", box=None)
-    for argument in op.arguments:
-        table.add_row(argument.name, argument.span)
-    out.print(table)
-    out.print(f"\nGradients to the input: {'yes' if op.differentiable else 'no'}")
-    for ref in op.refs:
-        out.print(Text(f"- {ref}"))
-
-
-@app.command("recipes")
-def list_recipes(
-    name: Annotated[str | None, typer.Argument(help="One recipe, in full: name or file.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the recipes, or show one as the YAML to start your own from."""
-    import yaml
-
-    from degrade import recipe as recipes
-
-    chosen = [recipes.load(n) for n in ([name] if name else recipes.preset_names())]
-    data = [r.model_dump(mode="json", exclude_none=True) for r in chosen]
-    if as_json:
-        print_json(data)
-    elif name:
-        typer.echo(yaml.safe_dump(data[0], sort_keys=False, allow_unicode=True, width=96), nl=False)
-    else:
-        table = Table("recipe", "what it does", "operators", "per picture", box=None)
-        for r in chosen:
-            per = ", ".join(str(n) for n in r.count)
-            table.add_row(r.name, r.summary, str(len(r.operators) or "any"), per)
-        out.print(table)
-
-
 # -------------------------------------------------------------------------------------- synth
 
 
@@ -169,6 +89,10 @@ def synth(
     ] = None,
     intensity: Annotated[
         float | None, typer.Option(min=0, max=1, help="This intensity for all, two decimals.")
+    ] = None,
+    families: Annotated[
+        Literal["seen", "unseen"] | None,
+        typer.Option(help="Only operators of this half of the families; see `families`."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
     copies: Annotated[int, typer.Option(min=1, help="Degraded versions per picture.")] = 1,
@@ -218,7 +142,7 @@ def synth(
     from degrade import recipe as recipes
     from degrade.executor import Options, Synth
 
-    chosen = recipes.load(recipe).narrowed(op or (), intensity)
+    chosen = recipes.load(recipe).narrowed(op or (), intensity, families)
     options = Options(
         copies=copies,
         max_side=max_side,
@@ -307,34 +231,11 @@ def verify(
         raise typer.Exit(EXIT_DIFFERS)
 
 
-@app.command()
-def preview(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
-    dest: Annotated[Path, typer.Argument(metavar="OUT.png", help="The sheet to write.")],
-    op: Annotated[list[str] | None, typer.Option(help="Operators to show. (default: all)")] = None,
-    seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
-    cell: Annotated[int, typer.Option(min=32, help="Longer side of a cell, in pixels.")] = 224,
-) -> None:
-    """Draw one contact sheet of a picture: operators down, intensities across."""
-    from degrade import images, ops, sheet
-    from degrade.schema import STAGES
-
-    if dest.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
-        raise UserError(f"Cannot write {dest}: the name must end in .png, .jpg or .webp.")
-    chosen = [ops.get(n) for n in (op or ops.names())]
-    if not op:
-        chosen.sort(key=lambda o: (STAGES.index(o.stage), o.name))
-    try:
-        pixels = images.decode(image.read_bytes(), max_pixels=100_000_000).pixels
-        made = sheet.contact_sheet(pixels, [o.name for o in chosen], seed=seed, cell=cell)
-        made.save(dest)
-    except images.UnreadableError as error:
-        raise UserError(f"Cannot read {image}: {error.detail}.") from None
-    except OSError as error:
-        raise UserError(f"{error.filename or dest}: {error.strerror or error}.") from None
-    say(f"Wrote {dest}")
-
-
+app.command("ops")(look.list_operators)
+app.command("families")(look.list_families)
+app.command("recipes")(look.list_recipes)
+app.command()(look.preview)
+app.command()(look.gallery)
 app.command()(annotate)
 app.add_typer(builders.build, name="build")
 app.add_typer(trainer.train, name="train")

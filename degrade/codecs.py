@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ import torch
 
 from degrade.errors import UserError
 from degrade.params import Images
+
+Setting = TypeVar("Setting")
 
 Pixels = npt.NDArray[np.uint8]
 """(H, W, 3) uint8, sRGB."""
@@ -73,7 +76,7 @@ def to_pixels(x: Images) -> list[Pixels]:
 
 
 def through(
-    codec: Callable[[Pixels, float], Pixels], x: Images, settings: Sequence[float]
+    codec: Callable[[Pixels, Setting], Pixels], x: Images, settings: Sequence[Setting]
 ) -> Images:
     """Send every picture of a batch through a codec, each with its own setting.
 

@@ -130,9 +130,9 @@ class Synth:
         self.batch = options.batch or (_CUDA_BATCH if self.device.type == "cuda" else 1)
         self.workers = host_threads(options.workers)
         self.suffixes = [
-            (f"~{copy}" if copy > 1 else "", "" if level is None else f"@{level:g}")
+            (f"~{copy}" if copy > 1 else "", f"@{name}" if name else "")
             for copy in range(1, options.copies + 1)
-            for level in (self.recipe.levels or (None,))
+            for name in self.recipe.variants
         ]
         names = output_names(sources, ["".join(parts) for parts in self.suffixes])
         self.jobs = [Job(s, n) for s, n in zip(sources, names, strict=True)]
@@ -311,8 +311,8 @@ class Synth:
         for copy in dict.fromkeys(copy for copy, _ in self.suffixes):
             key = loaded.job.source.id + copy
             for variant in self.recipe.draw(key, self.seed, side):
-                level = "" if variant.level is None else f"@{variant.level:g}"
-                pieces.append(Piece(loaded, copy + level, variant.applied))
+                version = f"@{variant.name}" if variant.name else ""
+                pieces.append(Piece(loaded, copy + version, variant.applied))
         return pieces
 
     def _degrade(self, pieces: list[Piece]) -> list[images.Pixels | str]:

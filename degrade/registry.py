@@ -27,6 +27,9 @@ Given = Mapping[str, float | str]
 Key = str | int | tuple[str | int, ...]
 """Names a draw: the same key gives the same angles, positions and noise at any intensity."""
 
+LICENSE = "Apache-2.0"
+"""Of the project, and of every operator that needs nothing from outside."""
+
 TABLE: dict[str, Operator] = {}
 
 
@@ -59,6 +62,7 @@ class Operator:
 
     Attributes:
         family: Kind of damage; see :mod:`degrade.families`.
+        license: Of the model and of all it draws with.
         off_scale: Why intensity 0.5 does not do the visible damage that it does elsewhere; empty
             where it does (docs/severity.md).
         comes_from: Where in the input a point of the output shows, for operators that move pixels.
@@ -76,6 +80,7 @@ class Operator:
     arguments: tuple[Argument, ...]
     kernel: Callable[..., Images]
     off_scale: str = ""
+    license: str = LICENSE
     comes_from: Mapped | None = None
     goes_to: Mapped | None = None
 
@@ -277,6 +282,7 @@ def operator(
     version: int = 1,
     differentiable: bool = True,
     off_scale: str = "",
+    license: str = LICENSE,
     comes_from: Mapped | None = None,
     goes_to: Mapped | None = None,
 ) -> Callable[[Kernel[P]], Kernel[P]]:
@@ -289,6 +295,7 @@ def operator(
         version: Raise by one when the same record would give other pixels.
         differentiable: Whether gradients flow from the output to the input.
         off_scale: Why it cannot be on the common scale of severity, where it cannot.
+        license: Of the model and of what it draws with, such as a font.
         comes_from: For an operator that moves pixels: ``comes_from(x, points, **arguments)`` says
             where in the input the points of the output are taken from. (B, N, 2) in pixels, x to
             the right and y down, pixel centres at .5. None declares that nothing moves.
@@ -322,6 +329,7 @@ def operator(
             arguments=_declared(name, kernel),
             kernel=cast("Callable[..., Images]", kernel),
             off_scale=off_scale,
+            license=license,
             comes_from=comes_from,
             goes_to=goes_to,
         )

@@ -19,6 +19,9 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 
 Intensity = Annotated[float, Field(ge=0.0, le=1.0)]
 
+PUBLISHED = "published:"
+"""Begins the name of an operator that is a formula as others released it; no identifier has it."""
+
 
 class Record(BaseModel):
     """Base of everything that is written down: immutable, unknown keys refused."""
@@ -58,8 +61,8 @@ class Applied(Record):
 
     @property
     def label(self) -> str:
-        """The paper's name for it, ``lens blur`` for ``lens_blur``."""
-        return self.operator.replace("_", " ")
+        """The paper's name for it, ``lens blur`` for ``lens_blur`` and ``published:lens_blur``."""
+        return self.operator.removeprefix(PUBLISHED).replace("_", " ")
 
 
 def describe(applied: Iterable[Applied]) -> str:

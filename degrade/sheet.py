@@ -54,7 +54,8 @@ def contact_sheet(
         for line, name in enumerate(names):
             op = ops.get(name)
             y = top + line * (size[1] + _MARGIN)
-            draw.multiline_text((_MARGIN, y + 4), op.label.replace(" ", "\n"), _INK, font)
+            shown = op.name.replace(":", ":\n").replace("_", "\n")
+            draw.multiline_text((_MARGIN, y + 4), shown, _INK, font)
             for column, intensity in enumerate(columns):
                 made, _ = op(clean, [intensity], [(seed, "preview")])
                 image = Image.fromarray(codecs.to_pixels(made)[0])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,8 +12,8 @@ import yaml
 from skimage.metrics import structural_similarity
 
 from benchmarks import severity, synth
-from benchmarks.peers import libraries, published
-from degrade import recipe
+from benchmarks.peers import libraries
+from degrade import published, recipe
 from degrade.executor import Options, Synth
 
 PRESET = Path(__file__).parents[1] / "degrade" / "recipes" / "robust-r1.yaml"
@@ -27,31 +27,31 @@ def _picture(photos: torch.Tensor) -> np.ndarray:
 
 
 def test_every_operator_of_the_published_set_has_its_formula() -> None:
-    assert set(published.FORMULAS) == SIXTEEN
+    assert set(libraries.FORMULAS) == SIXTEEN
 
 
 def test_peers_are_of_operators_that_exist() -> None:
     assert libraries.PEERS <= SIXTEEN
 
 
-@pytest.mark.parametrize("name", sorted(published.FORMULAS))
-@pytest.mark.parametrize("intensity", [0.2, 0.5, 0.95])
-def test_published_formulas_run(name: str, intensity: float, photos: torch.Tensor) -> None:
-    random.seed(0)
-    np.random.seed(0)
-    clean = _picture(photos)
-    before = clean.copy()
-    bad = published.FORMULAS[name](clean, intensity)
-    assert bad.shape == clean.shape
-    assert bad.dtype == np.uint8
-    assert np.array_equal(clean, before)
-    assert not np.array_equal(bad, clean)
+ONCE = {"mean_shift", "color_diffusion"}  # slow; draws above 0.9 alone
+
+
+@pytest.mark.parametrize("name", sorted(set(libraries.FORMULAS) - ONCE))
+def test_peers_of_the_released_formulas_draw_anew_at_each_call(
+    name: str, photos: torch.Tensor
+) -> None:
+    (peer,) = (p for p in libraries.peers(name) if p.library == "published")
+    call, clean = peer.make(), cv2.resize(_picture(photos) // 4, (480, 384))
+    one, two = call(clean), call(clean)
+    assert (one.shape, one.dtype) == (clean.shape, np.uint8)
+    assert np.array_equal(one, two) == (not libraries.FORMULAS[name].arguments)
 
 
 @pytest.mark.parametrize("window", [7, 9, 17])
 def test_structural_similarity_is_that_of_scikit_image(window: int, photos: torch.Tensor) -> None:
     a = _picture(photos)
-    b = published.jpeg_compression(a, 0.9)
+    b = published.transmission.jpeg_compression(a, 0.9)
     theirs = structural_similarity(a, b, win_size=window, channel_axis=2, data_range=255)
     assert severity.structural_similarity(a, b, window) == pytest.approx(theirs, abs=1e-9)
 

@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 
 from builders import recipe as recipes
 from builders.benchmark import BenchmarkBuild, BenchmarkRecipe, from_source, load, preset_names
-from builders.benchmark import recipe as module
+from builders.recipe_file import write_recipe
+from builders.replay import replay
 from builders.sources import Item, SourceSpec, read_spec
 from builders.staged import Machine, Result
 from builders.table import Dataset, Entry, Example, level_split
-from degrade import images, ops
+from builders.validate import validate
+from degrade import images, ops, published
 from degrade.errors import UserError
 from degrade.params import Severity
 from degrade.schema import Question
@@ -393,30 +395,43 @@ def test_operators_can_be_chosen(tmp_path: Path) -> None:
     assert made.operators == ("motion_blur",)
 
 
-def test_the_published_protocol_needs_its_formulas(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "ROBUST_R1", "robust-r1-not-there")
-    with pytest.raises(UserError, match="needs the degradation recipe 'robust-r1-not-there'"):
-        build(tmp_path / "out", recipe(protocol="robust-r1"))
-    stand_in = tmp_path / "stand-in.yaml"
-    stand_in.write_text(
-        "name: stand-in\nsummary: For a test.\nstages: {acquisition: [lens_blur]}\n"
-        "levels: [0.23, 0.45, 0.9]\n"
-    )
-    monkeypatch.setattr(module, "ROBUST_R1", str(stand_in))
-    chosen = recipe(3, protocol="robust-r1")
+def test_the_published_protocol_has_the_released_formulas_at_its_levels(tmp_path: Path) -> None:
+    cheap = {"operators": [n for n in published.names() if not n.endswith("mean_shift")]}
+    chosen = recipe(8, protocol="robust-r1", **cheap)
     assert chosen.levels == (0.0, 0.23, 0.45, 0.9)
     assert chosen.published
-    build(tmp_path / "out", chosen)
-    told = Dataset(tmp_path / "out").info["settings"]["recipe"]
+    out = tmp_path / "out"
+    build(out, chosen)
+    data = Dataset(out)
+    told = data.info["settings"]["recipe"]
     assert (told["kind"], told["protocol"], told["published"]) == ("benchmark", "robust-r1", True)
-    assert list(Dataset(tmp_path / "out").splits) == [
-        "clean",
-        "level_023",
-        "level_045",
-        "level_090",
-    ]
+    assert list(data.splits) == ["clean", "level_023", "level_045", "level_090"]
+    for entries in by_item(out).values():
+        clean, *damaged = (entry.row for entry in entries)
+        assert not clean.applied
+        (first,), *others = (row.applied for row in damaged)
+        assert first.operator in published.names()
+        assert "published" not in clean.degradations + damaged[0].degradations
+        for (other,) in others:
+            assert (other.operator, other.seeds) == (first.operator, first.seeds)
+    assert not validate(out).codes("error")
+    table = write_recipe(out, tmp_path / "recipe.parquet")
+    source = read_spec({"kind": "houses", "name": "houses", "count": 8})
+    again = replay(table, source, tmp_path / "again", device="cpu", workers=2)
+    assert again["counts"]["replay"] == {"identical": data.info["counts"]["rows"]}
+
+
+def test_the_published_protocol_knows_seen_and_unseen_formulas() -> None:
+    parts = []
+    for families in ("seen", "unseen"):
+        made = recipe(protocol="robust-r1", families=families).degradation(Path())
+        assert made is not None
+        parts.append(set(made.operators))
+    seen, unseen = parts
+    assert seen
+    assert unseen
+    assert seen | unseen == set(published.names())
+    assert not seen & unseen
 
 
 def test_a_stored_recipe_builds_the_same_benchmark(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_levels_share_every_draw_but_strength() -> None:
     r = recipe.load("robust-r1-eval")
     for i in range(60):
         variants = r.draw(str(i), 0, 512)
-        assert [v.level for v in variants] == [0.23, 0.45, 0.9]
+        assert [v.name for v in variants] == ["0.23", "0.45", "0.9"]
         (first,), *others = [v.applied for v in variants]
         for (other,) in others:
             assert other.operator == first.operator

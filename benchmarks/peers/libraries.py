@@ -15,12 +15,18 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from types import ModuleType
 from typing import Any
 
 import torch
 
-from .published import FORMULAS
+from degrade import published
+from degrade.published.draws import Draws
+from degrade.schema import PUBLISHED
+
+FORMULAS = {name.removeprefix(PUBLISHED): published.get(name) for name in published.names()}
+"""The released formulas, by the operator they are a peer of."""
 
 Call = Callable[[Any], Any]
 
@@ -79,8 +85,10 @@ def peers(operator: str) -> Iterator[Peer]:
 
 
 def _published(name: str, intensity: float) -> Call:
-    formula = FORMULAS[name]
-    return lambda image: formula(image, intensity)
+    peer, seeds = FORMULAS[name], count()
+    if not peer.arguments:
+        return lambda image: peer.formula(image, intensity)
+    return lambda image: peer.formula(image, intensity, Draws(next(seeds)))
 
 
 # -------------------------------------------------------------------------- imagecorruptions

@@ -17,7 +17,9 @@ from degrade import configs, ops
 from degrade import recipe as degradations
 from degrade.configs import is_yaml, validated
 from degrade.errors import UserError, unknown
-from degrade.recipe import GridIntensity, Recipe
+from degrade.plans import GridIntensity
+from degrade.recipe import Recipe
+from degrade.schema import PUBLISHED
 
 _PRESETS = resources.files("builders.benchmark") / "recipes"
 
@@ -31,8 +33,6 @@ ROBUST_R1_LEVELS = (0.23, 0.45, 0.9)
 
 ROBUST_R1 = "robust-r1-published"
 """The degradation recipe of the published formulas."""
-
-_FORMULA = "published_"  # how operators are called that are formulas as published
 
 
 def _with_clean(levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -159,6 +159,11 @@ class BenchmarkRecipe(BuildRecipe):
         if self.protocol == "source":
             return None
         chosen = self._loaded(base)
+        if chosen.types:
+            raise UserError(
+                f"Benchmark {self.name!r}: recipe {chosen.name!r} has severities of its own in "
+                "place of levels. Give one of stages or steps."
+            )
         names = self._operators(chosen, base)
         if not names:
             raise UserError(
@@ -173,12 +178,6 @@ class BenchmarkRecipe(BuildRecipe):
 
     def _loaded(self, base: Path) -> Recipe:
         if self.protocol == "robust-r1":
-            if not is_yaml(ROBUST_R1) and ROBUST_R1 not in degradations.preset_names():
-                raise UserError(
-                    f"The protocol 'robust-r1' needs the degradation recipe {ROBUST_R1!r}, which "
-                    "this release of degrade does not have. Leave the protocol out to use the "
-                    "corrected operators, at the levels you give."
-                )
             return degradations.load(ROBUST_R1)
         given = self.degrade or "robust-r1-eval"
         return degradations.load(str(base / given) if is_yaml(given) else given)
@@ -195,7 +194,7 @@ class BenchmarkRecipe(BuildRecipe):
         if self.families != "all":
             unseen = self._unseen(base)
             wants = self.families == "unseen"
-            names = [n for n in names if (n.removeprefix(_FORMULA) in unseen) == wants]
+            names = [n for n in names if (n.removeprefix(PUBLISHED) in unseen) == wants]
         return names
 
     def _unseen(self, base: Path) -> Collection[str]:

@@ -17,7 +17,8 @@ import numpy as np
 from builders import licenses
 from builders.export.base import Problem
 from degrade import ops
-from degrade.recipe import GRID, Recipe
+from degrade.plans import GRID
+from degrade.recipe import Recipe
 from degrade.schema import Degradation, Stage
 
 ANSWER_SHARE = 1.2

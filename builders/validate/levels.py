@@ -97,7 +97,7 @@ def _drawn(row: Example) -> Iterator[str]:
     for applied in row.applied:
         yield f"{applied.operator} {applied.version} {applied.short_side}"
         yield from (f"{seed.name} {seed.value}" for seed in applied.seeds)
-        known = ops.get(applied.operator).arguments if applied.operator in ops.names() else ()
+        known = ops.get(applied.operator).arguments if ops.exists(applied.operator) else ()
         drawn = {a.name for a in known if isinstance(a.declaration, Draw | SeedMark)}
         yield from (f"{p.name} {p.value:g}" for p in applied.params if p.name in drawn)
     yield from row.source_tags

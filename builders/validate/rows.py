@@ -84,7 +84,7 @@ def record(applied: Applied, side: int) -> Iterator[Finding]:
         side: Shorter side of the picture in pixels.
     """
     name = applied.operator
-    if name not in ops.names():
+    if not ops.exists(name):
         yield "unknown_operator", repr(name)
         return
     operator = ops.get(name)

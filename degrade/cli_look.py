@@ -1,0 +1,205 @@
+"""Commands that show what there is: operators, families, recipes, and pictures of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from degrade.console import AsJson, Quiet, out, print_json, progress_bar, say
+from degrade.errors import UserError
+
+if TYPE_CHECKING:
+    from degrade.recipe import Recipe
+    from degrade.registry import Operator
+
+
+def list_operators(
+    name: Annotated[str | None, typer.Argument(help="One operator, in full.")] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="List the formulas of robust-r1-published instead.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the operators, or show one with its parameters, units and sources."""
+    from degrade import ops
+    from degrade import published as formulas
+    from degrade.schema import STAGES
+
+    if name and published:
+        raise UserError(f"Leave --published out to show one: its full name says it, {name!r}.")
+    listed = formulas.names() if published else ops.names()
+    chosen = [ops.get(n) for n in ([name] if name else listed)]
+    chosen.sort(key=lambda op: (STAGES.index(op.stage), op.name))
+    if as_json:
+        print_json([_operator_json(op) for op in chosen])
+    elif name:
+        _show_operator(chosen[0])
+    elif published:
+        title = f"{len(chosen)} formulas as Robust-R1 released them, for comparison alone"
+        table = Table(title=title, title_justify="left", box=None)
+        for heading in ("stage", "operator", "seed", "formula"):
+            table.add_column(heading, overflow="fold")
+        for op in chosen:
+            table.add_row(op.stage, op.name, "yes" if op.arguments else "no", op.summary)
+        out.print(table)
+    else:
+        table = Table(title=f"{len(chosen)} operators", title_justify="left", box=None)
+        for heading in ("stage", "operator", "parameters at intensity 0 -> 1", "gradients"):
+            table.add_column(heading, overflow="fold")
+        for op in chosen:
+            spans = [f"{a.name}: {a.span}" for a in op.arguments if "seed" not in a.span]
+            table.add_row(op.stage, op.name, "\n".join(spans), "yes" if op.differentiable else "no")
+        out.print(table)
+
+
+def _operator_json(op: Operator) -> dict[str, Any]:
+    return {
+        "name": op.name,
+        "label": op.label,
+        "stage": op.stage,
+        "family": op.family,
+        "off_scale": op.off_scale,
+        "license": op.license,
+        "moves_pixels": op.comes_from is not None,
+        "version": op.version,
+        "summary": op.summary,
+        "doc": op.doc,
+        "refs": list(op.refs),
+        "gradients": op.differentiable,
+        "arguments": [{"name": a.name, "span": a.span} for a in op.arguments],
+    }
+
+
+def _show_operator(op: Operator) -> None:
+    out.print(f"[bold]{op.name}[/]  {op.stage}, {op.family}, version {op.version}")
+    out.print(Text(f"\n{op.doc}\n"))
+    table = Table("argument", "range and unit", box=None)
+    for argument in op.arguments:
+        table.add_row(argument.name, argument.span)
+    if op.arguments:
+        out.print(table)
+    if op.off_scale:
+        out.print(Text(f"\nOff the common scale of severity: {op.off_scale}"))
+    out.print(f"\nGradients to the input: {'yes' if op.differentiable else 'no'}")
+    for ref in op.refs:
+        out.print(Text(f"- {ref}"))
+
+
+def list_recipes(
+    name: Annotated[str | None, typer.Argument(help="One recipe, in full: name or file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the recipes, or show one as the YAML to start your own from."""
+    import yaml
+
+    from degrade import recipe as recipes
+
+    chosen = [recipes.load(n) for n in ([name] if name else recipes.preset_names())]
+    data = [r.model_dump(mode="json", exclude_none=True) for r in chosen]
+    if as_json:
+        print_json(data)
+    elif name:
+        typer.echo(yaml.safe_dump(data[0], sort_keys=False, allow_unicode=True, width=96), nl=False)
+    else:
+        table = Table("recipe", "what it does", "operators", "per picture", box=None)
+        for r in chosen:
+            table.add_row(r.name, r.summary, str(len(r.operators) or "any"), _per_picture(r))
+        out.print(table)
+
+
+def _per_picture(recipe: Recipe) -> str:
+    """How many operators a picture gets, and how many versions of it there are."""
+    if recipe.types:
+        text = f"{len(recipe.types)} types"
+    elif recipe.steps:
+        least = sum(step.probability == 1.0 for step in recipe.steps)
+        text = f"{least} to {len(recipe.steps)} in a chain"
+    else:
+        text = ", ".join(str(n) for n in recipe.count)
+    versions = len(recipe.variants)
+    return text if versions == 1 else f"{text}; {versions} versions"
+
+
+def list_families(as_json: AsJson = False) -> None:
+    """List the families of damage and their operators, in two halves that do not resemble."""
+    from degrade import ops
+    from degrade.families import families
+
+    table = Table("half", "family", "what it is", "operators", box=None)
+    found = []
+    for half, kinds in families().items():
+        for family, meaning in kinds.items():
+            members = [n for n in ops.names() if ops.get(n).family == family]
+            found.append({"half": half, "family": family, "is": meaning, "operators": members})
+            table.add_row(half, family, meaning, ", ".join(members))
+    if as_json:
+        print_json(found)
+    else:
+        out.print(table)
+
+
+def preview(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
+    dest: Annotated[Path, typer.Argument(metavar="OUT.png", help="The sheet to write.")],
+    op: Annotated[list[str] | None, typer.Option(help="Operators to show. (default: all)")] = None,
+    seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
+    cell: Annotated[int, typer.Option(min=32, help="Longer side of a cell, in pixels.")] = 224,
+) -> None:
+    """Draw one contact sheet of a picture: operators down, intensities across."""
+    from degrade import images, ops, sheet
+    from degrade.schema import STAGES
+
+    if dest.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
+        raise UserError(f"Cannot write {dest}: the name must end in .png, .jpg or .webp.")
+    chosen = [ops.get(n) for n in (op or ops.names())]
+    if not op:
+        chosen.sort(key=lambda o: (STAGES.index(o.stage), o.name))
+    try:
+        pixels = images.decode(image.read_bytes(), max_pixels=100_000_000).pixels
+        made = sheet.contact_sheet(pixels, [o.name for o in chosen], seed=seed, cell=cell)
+        made.save(dest)
+    except images.UnreadableError as error:
+        raise UserError(f"Cannot read {image}: {error.detail}.") from None
+    except OSError as error:
+        raise UserError(f"{error.filename or dest}: {error.strerror or error}.") from None
+    say(f"Wrote {dest}")
+
+
+def gallery(
+    dest: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Folder for index.html, or the .html file.")
+    ],
+    image: Annotated[
+        Path | None, typer.Option(help="Picture to degrade. (default: one that is shipped)")
+    ] = None,
+    op: Annotated[list[str] | None, typer.Option(help="Operators to show. (default: all)")] = None,
+    seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
+    side: Annotated[int, typer.Option(min=32, help="Longer side of the picture, pixels.")] = 360,
+    quiet: Quiet = False,
+) -> None:
+    """Write one page with every operator at five intensities, its parameters and sources."""
+    from degrade import gallery as made
+    from degrade import images, ops
+    from degrade.runs import write_atomic
+
+    path = dest if dest.suffix.lower() in {".html", ".htm"} else dest / "index.html"
+    names = [ops.get(n).name for n in (op or ops.names())]
+    try:
+        if image is None:
+            pixels = made.shipped_photo(side)
+        else:
+            pixels = images.decode(image.read_bytes(), 100_000_000, max_side=side).pixels
+        with progress_bar("degrading", quiet) as progress:
+            page = made.page(pixels, names, seed=seed, progress=progress)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, page.encode())
+    except images.UnreadableError as error:
+        raise UserError(f"Cannot read {image}: {error.detail}.") from None
+    except OSError as error:
+        raise UserError(f"{error.filename or path}: {error.strerror or error}.") from None
+    if not quiet:
+        say(f"Wrote {path}: {len(names)} operators")

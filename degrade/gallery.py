@@ -1,0 +1,141 @@
+"""The gallery: one page with every operator at five intensities, and all that is known of it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Callable, Sequence
+from importlib import resources
+from string import Template
+
+import torch
+from PIL import Image
+
+from degrade import __version__, codecs, ops
+from degrade.families import families, half_of
+from degrade.images import Pixels, decode
+from degrade.params import SeedMark
+from degrade.registry import Operator
+from degrade.schema import Applied
+
+INTENSITIES = (0.1, 0.25, 0.5, 0.75, 1.0)
+_QUALITY = 75
+
+
+def shipped_photo(side: int) -> Pixels:
+    """The photograph that comes with the package, CC0.
+
+    Args:
+        side: Longer side in pixels, at most 480.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    data = (resources.files("degrade") / "assets" / "photo.jpg").read_bytes()
+    return decode(data, max_pixels=10**6, max_side=side).pixels
+
+
+def page(
+    pixels: Pixels,
+    names: Sequence[str],
+    seed: int = 0,
+    intensities: Sequence[float] = INTENSITIES,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> str:
+    """The page as HTML that needs nothing else: pictures, style and text within.
+
+    Args:
+        pixels: (H, W, 3) uint8, the picture to degrade.
+        names: Operators to show.
+        seed: Root seed; the pictures of an operator share every draw but strength.
+        intensities: Each in [0, 1].
+        progress: Told after each operator how many of all are done.
+    """
+    clean = codecs.from_pixels([pixels], torch.device("cpu"))
+    wanted = {op.name: op for op in map(ops.get, names)}
+    nav, body, done = [], [], 0
+    for half, kinds in families().items():
+        for family, meaning in kinds.items():
+            members = sorted(n for n, op in wanted.items() if op.family == family)
+            if not members:
+                continue
+            links = " · ".join(f'<a href="#{n}">{_text(wanted[n].label)}</a>' for n in members)
+            nav.append(
+                f"<div><b>{_text(family)}</b> <span class=dim>({half})</span><br>{links}</div>"
+            )
+            body.append(f"<h2>{_text(family)}</h2>\n<p class=dim>{_text(meaning)}</p>")
+            for name in members:
+                body.append(_card(wanted[name], clean, seed, intensities))
+                done += 1
+                progress(done, len(wanted))
+    template = (resources.files("degrade") / "assets" / "gallery.html").read_text("utf-8")
+    return Template(template).substitute(
+        count=len(wanted),
+        version=_text(__version__),
+        nav="\n".join(nav),
+        body="\n".join(body),
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+    )
+
+
+def _card(op: Operator, clean: torch.Tensor, seed: int, intensities: Sequence[float]) -> str:
+    figures = [_figure(clean, f"{op.label}: the clean picture", "<b>clean</b>")]
+    with torch.inference_mode():
+        for intensity in intensities:
+            made, (record,) = op(clean, [intensity], [(seed, "gallery")])
+            caption = f"<b>{intensity:g}</b> {_values(op, record)}"
+            figures.append(_figure(made, f"{op.label} at intensity {intensity:g}", caption))
+    (drawn,) = [op.sample(1.0, (seed, "gallery"), min(clean.shape[-2:]))]
+    tags = [
+        op.stage,
+        f"{op.family}, {half_of(op.family)}",
+        f"version {op.version}",
+        "gradients" if op.differentiable else "no gradients",
+        *(["moves pixels"] if op.comes_from is not None else []),
+        f"licence {op.license}",
+    ]
+    off = f"<p><b>Off the common scale:</b> {_text(op.off_scale)}</p>" if op.off_scale else ""
+    fixed = _values(op, drawn, follows=False)
+    same = f"<p class=dim>Drawn alike at all intensities here: {fixed}</p>" if fixed else ""
+    spans = "".join(f"<li><code>{_text(a.name)}</code> {_text(a.span)}</li>" for a in op.arguments)
+    refs = "".join(f"<li>{_text(ref)}</li>" for ref in op.refs)
+    doc = op.doc.partition("\n")[2].strip()
+    return (
+        f'<article id="{op.name}"><h3>{_text(op.label)} <code>{op.name}</code></h3>\n'
+        f"<div class=tags>{''.join(f'<span>{_text(t)}</span>' for t in tags)}</div>\n"
+        f"<p>{_text(op.summary)}</p>{off}\n"
+        f"<div class=row>{''.join(figures)}</div>{same}\n"
+        f"<details><summary>Model, parameters, sources</summary><pre>{_text(doc)}</pre>"
+        f"<p>Parameters, from intensity 0 to 1 or as drawn:</p><ul>{spans}</ul>"
+        f"<p>Sources:</p><ul>{refs or '<li>none</li>'}</ul></details></article>"
+    )
+
+
+def _figure(x: torch.Tensor, alt: str, caption: str) -> str:
+    file = io.BytesIO()
+    Image.fromarray(codecs.to_pixels(x)[0]).save(file, "webp", quality=_QUALITY)
+    data = base64.b64encode(file.getvalue()).decode()
+    height, width = x.shape[-2:]
+    return (
+        f'<figure><img loading=lazy width={width} height={height} alt="{_text(alt)}" '
+        f'src="data:image/webp;base64,{data}"><figcaption>{caption}</figcaption></figure>'
+    )
+
+
+def _values(op: Operator, record: Applied, follows: bool = True) -> str:
+    """The parameters of a record that follow the intensity, or those that do not."""
+    severities = {a.name for a in op.arguments if hasattr(a.declaration, "severe")}
+    seeds = {a.name for a in op.arguments if isinstance(a.declaration, SeedMark)}
+    told = []
+    for p in record.params:
+        if p.name in seeds or (p.name in severities) != follows:
+            continue
+        kind = any(p.unit in getattr(a.declaration, "kinds", ()) for a in op.arguments)
+        told.append(f"{p.name} {p.unit}" if kind else f"{p.name} {p.value:.3g} {p.unit}")
+    return _text("; ".join(told))
+
+
+def _text(value: str) -> str:
+    return html.escape(value)
