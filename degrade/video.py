@@ -35,17 +35,19 @@ def degrade_clip(
     key: Key = "clip",
     frames: Frames = "natural",
     seed: int = 0,
+    variant: str | None = None,
 ) -> tuple[Images, list[tuple[Applied, ...]]]:
     """Degrade a clip.
 
     Args:
         x: (T, 3, H, W) float32, sRGB in [0, 1]: the frames in order.
         what: An operator or its name, a recipe, or records in the order of application.
-        intensity: Damage in [0, 1]. An operator needs it; a recipe takes its own if it is None,
-            unless it has levels; records have theirs.
+        intensity: Damage in [0, 1]. An operator needs it; a recipe takes its own if it is None;
+            records have theirs.
         key: Names the draw: the same key gives the same degradation.
         frames: What changes from frame to frame; see :func:`clip_plans`.
         seed: Root seed of a recipe.
+        variant: For a recipe that makes several versions of a picture, the name of one.
 
     Returns:
         The degraded clip, and for each frame the records that were applied to it.
@@ -55,7 +57,11 @@ def degrade_clip(
             that cannot be applied to this clip.
     """
     check_images(x, "A clip")
-    plan = _plan(what, intensity, key, min(x.shape[-2:]), seed)
+    side = min(x.shape[-2:])
+    if isinstance(what, Recipe):
+        plan = _recipe_plan(what.narrowed(intensity=intensity), variant, key, side, seed)
+    else:
+        plan = _plan(what, intensity, key, side)
     plans = clip_plans(plan, len(x), key, frames)
     parts = [
         pipeline.run(x[i : i + _AT_ONCE], plans[i : i + _AT_ONCE])
@@ -99,21 +105,24 @@ def clip_plans(
     return plans
 
 
-def _plan(
-    what: str | Operator | Recipe | Sequence[Applied],
-    intensity: float | None,
-    key: Key,
-    short_side: int,
-    seed: int,
+def _recipe_plan(
+    made: Recipe, variant: str | None, key: Key, short_side: int, seed: int
 ) -> tuple[Applied, ...]:
-    if isinstance(what, Recipe):
-        if intensity is None and what.levels is not None:
-            raise UserError(
-                f"Recipe {what.name!r} has the levels {list(what.levels)}: give the one that the "
-                "clip is to have as its intensity."
-            )
-        name = "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
-        return what.narrowed(intensity=intensity).draw(name, seed, short_side)[0].applied
+    names = made.variants
+    if variant is None and len(names) == 1:
+        variant = names[0]
+    if variant not in names:
+        raise UserError(
+            f"Recipe {made.name!r} makes {', '.join(names) or 'one version'} of a picture: "
+            f"variant is {variant!r}, give the one that the clip is to be."
+        )
+    name = "/".join(map(str, key)) if isinstance(key, tuple) else str(key)
+    return made.draw(name, seed, short_side)[names.index(variant)].applied
+
+
+def _plan(
+    what: str | Operator | Sequence[Applied], intensity: float | None, key: Key, short_side: int
+) -> tuple[Applied, ...]:
     if isinstance(what, str | Operator):
         operator = ops.get(what) if isinstance(what, str) else what
         if intensity is None:

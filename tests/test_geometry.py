@@ -207,3 +207,14 @@ def test_wrong_shapes_and_records_are_named() -> None:
     record = ops.get("block_exchange").sample(0.5, "k", 16)
     with pytest.raises(UserError, match="short side"):
         geometry.apply_to_points(torch.zeros(1, 2), [record], 8, 8)
+
+
+def test_a_released_formula_that_moves_pixels_is_refused() -> None:
+    for name in ("atmospheric_turbulence", "block_exchange"):
+        record = ops.get(f"published:{name}").sample(0.45, "k", HEIGHT)
+        with pytest.raises(UserError, match=f"take {name}"):
+            geometry.apply_to_points(pins(), [record], HEIGHT, WIDTH)
+        with pytest.raises(UserError, match=f"take {name}"):
+            geometry.apply_to_mask(torch.zeros(HEIGHT, WIDTH, dtype=torch.int32), [record])
+    noise = ops.get("published:gaussian_noise").sample(0.45, "k", HEIGHT)
+    assert torch.equal(geometry.apply_to_points(pins(), [noise], HEIGHT, WIDTH), pins())

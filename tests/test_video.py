@@ -134,13 +134,16 @@ def test_steps_of_one_operator_are_drawn_apart(clip: torch.Tensor) -> None:
     assert values(plans, "seed", 0)[1:] != values(plans, "seed", 1)[1:]
 
 
-def test_a_level_of_a_recipe_is_the_intensity(clip: torch.Tensor) -> None:
+def test_one_version_of_a_recipe_is_made(clip: torch.Tensor) -> None:
     made = recipe.load("robust-r1-eval").narrowed()
-    assert made.levels is not None
-    with pytest.raises(UserError, match="levels"):
+    with pytest.raises(UserError, match="variant is None"):
         degrade_clip(clip, made)
-    _, plans = degrade_clip(clip, made, made.levels[0])
-    assert {a.intensity for plan in plans for a in plan} == {made.levels[0]}
+    with pytest.raises(UserError, match="variant is '0\\.3'"):
+        degrade_clip(clip, made, variant="0.3")
+    _, plans = degrade_clip(clip, made, variant="0.45")
+    assert {a.intensity for plan in plans for a in plan} == {0.45}
+    _, plans = degrade_clip(clip, made, intensity=0.8)
+    assert {a.intensity for plan in plans for a in plan} == {0.8}
 
 
 def test_mistakes_are_named(clip: torch.Tensor) -> None:
