@@ -16,7 +16,7 @@ from degrade.errors import UserError
 from degrade.kernels import centres
 from degrade.params import Images
 from degrade.registry import Operator
-from degrade.schema import Applied
+from degrade.schema import PUBLISHED, Applied
 
 _STEPS = 30
 _STEP = 0.5  # pixels: differences over less are noise where a field is sampled bilinearly
@@ -43,15 +43,21 @@ def apply_to_points(
     if points.ndim != 2 or points.shape[-1] != 2:
         raise UserError(f"Points are (N, 2) x and y in pixels, got shape {tuple(points.shape)}.")
     x = torch.zeros((1, 3, height, width))
-    here = points.float()[None]
-    for record in applied:
-        operator = ops.get(record.operator)
-        operator.check(x, [record])
-        if operator.comes_from is not None and record.intensity > 0.0:
-            here = _forward(operator, x, here, operator.values([record]))
     size = torch.tensor((width, height))
-    inside = ((here >= 0.0) & (here <= size)).all(-1, keepdim=True)
-    return torch.where(inside, here, torch.nan)[0]
+
+    def kept(p: torch.Tensor) -> torch.Tensor:
+        # What has left the picture does not come back: its pixels are gone.
+        return torch.where(((p >= 0.0) & (p <= size)).all(-1, keepdim=True), p, torch.nan)
+
+    here = kept(points.float()[None])
+    for record in applied:
+        operator = _mover(record)
+        ops.get(record.operator).check(x, [record])
+        if operator is not None:
+            lost = here.isnan()
+            moved = _forward(operator, x, here.nan_to_num(), operator.values([record]))
+            here = kept(moved.masked_fill(lost, torch.nan))
+    return here[0]
 
 
 def apply_to_boxes(
@@ -100,10 +106,11 @@ def apply_to_mask(mask: torch.Tensor, applied: Sequence[Applied], fill: int = 0)
     x = torch.zeros((1, 3, height, width))
     out = mask
     for record in applied:
-        operator = ops.get(record.operator)
-        operator.check(x, [record])
-        if operator.comes_from is None or record.intensity == 0.0:
+        operator = _mover(record)
+        ops.get(record.operator).check(x, [record])
+        if operator is None:
             continue
+        assert operator.comes_from is not None  # it moves pixels
         source = operator.comes_from(x, centres(x), **operator.values([record]))
         column, row = source[0].floor().long().unbind(-1)
         inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
@@ -115,7 +122,24 @@ def apply_to_mask(mask: torch.Tensor, applied: Sequence[Applied], fill: int = 0)
 
 def moves(applied: Sequence[Applied]) -> bool:
     """Whether any of the records moves pixels; where not, coordinates stay as they are."""
-    return any(ops.get(a.operator).comes_from is not None and a.intensity > 0 for a in applied)
+    return any(_mover(a) is not None for a in applied)
+
+
+def _mover(record: Applied) -> Operator | None:
+    """The operator, if it moves pixels.
+
+    Raises:
+        UserError: It is a released formula that moves pixels, and has no map.
+    """
+    operator = ops.get(record.operator)
+    if record.operator.startswith(PUBLISHED):
+        corrected = record.operator.removeprefix(PUBLISHED)
+        if ops.get(corrected).comes_from is not None:
+            raise UserError(
+                f"{record.operator} moves pixels and has no map to move coordinates with. Leave it "
+                f"out where there are points, boxes or masks, or take {corrected}."
+            )
+    return operator if operator.comes_from is not None and record.intensity > 0.0 else None
 
 
 def _forward(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import convolve as scipy_convolve
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import convolve1d, gaussian_filter
+from scipy.special import ive
 
 from degrade import kernels
 
@@ -31,13 +32,18 @@ def test_convolution_agrees_with_scipy(size: tuple[int, int]) -> None:
             assert np.abs(ours[b, c] - expected).max() < 1e-4
 
 
-def test_gaussian_blur_agrees_with_scipy_per_image() -> None:
-    x = np.random.default_rng(1).random((2, 1, 50, 61), dtype=np.float32)
-    sigma = torch.tensor([1.5, 4.0])
+def test_gaussian_blur_is_the_discrete_gaussian_per_image() -> None:
+    x = np.random.default_rng(1).random((3, 1, 50, 61), dtype=np.float32)
+    sigma = torch.tensor([0.3, 1.5, 4.0])
     ours = kernels.gaussian_blur(torch.from_numpy(x), sigma).numpy()
-    for b in range(2):
-        expected = gaussian_filter(x[b, 0], float(sigma[b]), mode="mirror", truncate=6)
-        assert np.abs(ours[b, 0] - expected).max() < 5e-3
+    for b in range(3):
+        width = float(sigma[b])
+        weights = ive(np.arange(-30, 31), width**2)  # exp(-t) I_n(t), Lindeberg's kernel
+        expected = convolve1d(x[b, 0], weights, 0, mode="mirror")
+        expected = convolve1d(expected, weights, 1, mode="mirror")
+        assert np.abs(ours[b, 0] - expected).max() < 1e-4
+    sampled = gaussian_filter(x[2, 0], 4.0, mode="mirror", truncate=6)
+    assert np.abs(ours[2, 0] - sampled).max() < 5e-3
 
 
 def test_warp_by_whole_pixels_is_a_shift() -> None:

@@ -5,7 +5,13 @@ resolution is expressed in shares of the short side (see :func:`short_side`, :fu
 """
 
 from degrade.kernels.blur import convolve, gaussian_blur, normalised, psf_grid
-from degrade.kernels.fields import smooth_noise, soft_blur, soft_field, soft_grid
+from degrade.kernels.fields import (
+    correlated_noise,
+    smooth_noise,
+    soft_blur,
+    soft_field,
+    soft_grid,
+)
 from degrade.kernels.light import luma, to_linear, to_srgb
 from degrade.kernels.places import at_points, centres, grid, sample, short_side, warp
 from degrade.params import col
@@ -15,6 +21,7 @@ __all__ = [
     "centres",
     "col",
     "convolve",
+    "correlated_noise",
     "gaussian_blur",
     "grid",
     "luma",

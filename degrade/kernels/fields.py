@@ -105,3 +105,43 @@ def soft_blur(x: torch.Tensor, cell: float) -> torch.Tensor:
     # Knots outside the picture see few pixels or none: averages, not sums.
     rows, columns = (w / w.sum(0).clamp(min=1e-6) for w in (down, across))
     return down @ (rows.T @ (x @ columns)) @ across.T
+
+
+_FINEST = 0.01  # share of the short side: lattice on which correlated_noise is made
+
+
+def correlated_noise(
+    seed: torch.Tensor, x: torch.Tensor, length: torch.Tensor, channels: int = 1, stream: int = 0
+) -> torch.Tensor:
+    """White noise smoothed by a Gaussian: unit variance everywhere, correlation per picture.
+
+    The same landscape at any resolution. Exact down to lengths of about 1 % of the short side (or a
+    pixel, in small pictures); what is shorter comes out as long as that.
+
+    Args:
+        seed: (B,) seeds.
+        x: The batch whose (H, W) the field covers.
+        length: (B,) standard deviation of the Gaussian in pixels.
+        channels: Number of independent fields per picture.
+        stream: As in :func:`degrade.rng.bits`.
+
+    Returns:
+        (B, channels, H, W) float32.
+    """
+    height, width = x.shape[-2:]
+    step = max(_FINEST * short_side(x), 1.0)
+    # The spline that brings the lattice to full size has a variance of step^2 / 3 of its own.
+    spread = ((length / step).square() - 1.0 / 3.0).clamp(min=0.02)[:, None, None]
+
+    def smoothing(pixels: int) -> torch.Tensor:
+        basis = _spline_basis(pixels, step, x.device)
+        knot = torch.arange(basis.shape[1], device=x.device, dtype=torch.float32)
+        exponent = (knot[:, None] - knot).square() * (-0.5 / spread)
+        weight = basis @ exponent.clamp_(min=-30.0).exp_()
+        return weight / weight.square().sum(-1, keepdim=True).sqrt()
+
+    down, across = smoothing(height), smoothing(width)
+    edge = 1 << (max(down.shape[-1], across.shape[-1]) - 1).bit_length()
+    lattice = normal(seed, (len(seed), channels, edge, edge), stream)
+    lattice = lattice[..., : down.shape[-1], : across.shape[-1]]
+    return down[:, None] @ lattice @ across.mT[:, None]

@@ -60,7 +60,8 @@ def sample(
 
 
 def at_points(field: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """A field at points: (B, C, H, W) and (B, N, 2) in pixels -> (B, N, C), bilinear."""
+    """A field at points: (B, C, H, W) and (B or 1, N, 2) in pixels -> (B, N, C), bilinear."""
+    points = points.expand(len(field), -1, -1)
     return sample(field, points[:, :, None])[..., 0].transpose(1, 2)
 
 

@@ -24,7 +24,7 @@ def scan_lines(
     x: Images,
     depth: Annotated[PerImage, Severity(0.0, 0.9, unit="share of light", power=1.2)],
     period: Annotated[PerImage, Draw(1 / 75, 1 / 50, unit="px", relative=True)],
-    phase: Annotated[PerImage, Draw(0.0, 360.0, unit="deg")],
+    phase: Annotated[PerImage, Draw(0.0, 360.0, unit="deg", drifts=True, circular=True)],
 ) -> Images:
     """Darken the gaps between the scan lines: light times 1 - depth (1 + cos(2 pi y / period)) / 2.
 
