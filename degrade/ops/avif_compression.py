@@ -39,9 +39,9 @@ def avif_compression(
 ) -> Images:
     """Write the picture as an AVIF of a quality from 100 to 5 and read it back.
 
-    The codec is libaom through libavif, chroma at full size, fast settings. Large transforms, directed
-    prediction and three filters behind it: texture turns to smooth patches, edges stay sharp, and
-    there are no blocks to see. Quality is a whole number, two or three to a step of the quantiser,
-    so that neighbouring intensities may look the same.
+    The codec is libaom through libavif, chroma at full size, fast settings. Large transforms,
+    directed prediction and three filters behind it: texture turns to smooth patches, edges stay
+    sharp, and there are no blocks to see. Quality is a whole number, one or two to a step of the
+    quantiser, so that neighbouring intensities may look the same.
     """
     return through(_round_trip, x, quality.tolist())

@@ -25,7 +25,7 @@ def jpeg2000_compression(
     ratio: Annotated[
         PerImage,
         Severity(
-            8.0,
+            4.0,
             1000.0,
             unit="raw bytes per coded byte",
             curve="geometric",
@@ -34,7 +34,7 @@ def jpeg2000_compression(
         ),
     ],
 ) -> Images:
-    """Write the picture as JPEG 2000 at a compression ratio of 8 and more and read it back.
+    """Write the picture as JPEG 2000 at a compression ratio of 4 and more and read it back.
 
     The codec is OpenJPEG, 9/7 wavelet, one quality layer, colours decorrelated. The rate control
     keeps the bit planes that lower the error most per byte: first texture blurs, then edges ring
