@@ -1,0 +1,85 @@
+"""Video codecs: H.264 and H.265, by x264 and x265 in FFmpeg. The gateway to PyAV."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+import cv2
+import numpy as np
+
+from degrade.codecs.batches import Pixels
+from degrade.errors import UserError
+
+if TYPE_CHECKING:
+    from av import Packet
+
+VideoCodec = Literal["h264", "h265"]
+
+_ENCODERS = {"h264": "libx264", "h265": "libx265"}
+_SMALLEST = 64  # pixels a side: the largest coding block of H.265
+_LONGEST = 8192  # pixels a side: level 6.2 of both, and where their encoders stop
+
+
+def intra(pixels: Pixels, codec: VideoCodec, qp: int) -> Pixels:
+    """The picture as a single intra frame (IDR) of a constant quantiser, coded and decoded.
+
+    8 bits, 4:2:0, BT.601 limited range: what FFmpeg makes of RGB by default. The edges are repeated
+    up to 64 pixels and to an even number, and cut off again.
+
+    Args:
+        pixels: (H, W, 3) uint8 sRGB.
+        codec: Which.
+        qp: Quantisation parameter, 0 to 51; the step of the quantiser doubles every six.
+
+    Raises:
+        UserError: A side exceeds 8192 pixels, or this FFmpeg was built without the encoder.
+    """
+    height, width = pixels.shape[:2]
+    if max(height, width) > _LONGEST:
+        raise UserError(
+            f"H.264 and H.265 hold at most {_LONGEST} pixels a side, the picture has {width} x "
+            f"{height}. Tile it or resize it first."
+        )
+    below, right = (max(_SMALLEST, n + n % 2) - n for n in (height, width))
+    whole = cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return _decode(_encode(whole, codec, qp), codec)[:height, :width]
+
+
+def intra_bytes(pixels: Pixels, codec: VideoCodec, qp: int) -> bytes:
+    """The coded bytes (Annex B) of a picture of even sides from 64 px; see :func:`intra`."""
+    return b"".join(bytes(packet) for packet in _encode(pixels, codec, qp))
+
+
+def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> list[Packet]:
+    import av
+
+    name = _ENCODERS[codec]
+    if name not in av.codecs_available:
+        raise UserError(
+            f"This FFmpeg was built without {name}. Install av from PyPI, whose wheels have it, "
+            "or leave video_compression out of the recipe."
+        )
+    encoder = av.CodecContext.create(name, "w")
+    encoder.height, encoder.width = pixels.shape[:2]
+    encoder.pix_fmt = "yuv420p"
+    encoder.time_base = Fraction(1, 25)
+    encoder.thread_count = 1  # the pool has a thread for every core
+    encoder.options = {"preset": "veryfast", "tune": "psnr"}
+    # One frame is an I frame, which rate control would give a lower QP than it was told.
+    if codec == "h264":
+        encoder.options |= {"qp": str(qp), "x264-params": "ipratio=1:scenecut=0"}
+    else:
+        pools = "pools=none:frame-threads=1:wpp=0"
+        encoder.options |= {"x265-params": f"log-level=none:qp={qp}:ipratio=1:{pools}"}
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    return [*encoder.encode(frame.reformat(format="yuv420p")), *encoder.encode(None)]
+
+
+def _decode(packets: list[Packet], codec: VideoCodec) -> Pixels:
+    import av
+
+    decoder = av.CodecContext.create("h264" if codec == "h264" else "hevc", "r")
+    decoder.thread_count = 1
+    (frame,) = [f for packet in [*packets, None] for f in decoder.decode(packet)]
+    return np.asarray(frame.to_ndarray(format="rgb24"))

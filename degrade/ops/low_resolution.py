@@ -1,0 +1,44 @@
+"""Too few pixels, scaled back up."""
+
+from typing import Annotated
+
+import torch
+
+from degrade.kernels.resample import Filter, resize
+from degrade.params import Choice, Images, PerImage, Severity
+from degrade.registry import operator
+
+_DOWN: tuple[Filter, ...] = ("area", "bilinear", "bicubic")
+_UP: tuple[Filter, ...] = ("bilinear", "bicubic")
+
+
+@operator(
+    stage="transmission",
+    family="resolution",
+    refs=(
+        "Wang et al., Real-ESRGAN, ICCVW 2021: area, bilinear or bicubic resizing at random",
+        "Keys, IEEE Trans. ASSP 29(6), 1981: cubic convolution",
+    ),
+)
+def low_resolution(
+    x: Images,
+    scale: Annotated[
+        PerImage,
+        Severity(1.0, 0.1, unit="of the pixels a side", curve="geometric", power=1.5),
+    ],
+    down: Annotated[PerImage, Choice(_DOWN)],
+    up: Annotated[PerImage, Choice(_UP)],
+) -> Images:
+    """Scale the picture down to ``scale`` of its pixels a side, and up again.
+
+    Each way with a filter that programs use, antialiased on the way down, on the coded sRGB values
+    as they do. The small picture has a whole number of pixels a side: as many as are nearest.
+    """
+    height, width = x.shape[-2:]
+    rows = []
+    for row, share, i, j in zip(x, scale.tolist(), down.tolist(), up.tolist(), strict=True):
+        small = (max(1, round(n * share)) for n in (height, width))
+        # A file has no room for what bicubic filters overshoot.
+        low = resize(row[None], *small, _DOWN[int(i)]).clamp(0.0, 1.0)
+        rows.append(resize(low, height, width, _UP[int(j)]))
+    return torch.cat(rows) if rows else x
