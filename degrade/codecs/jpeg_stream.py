@@ -5,38 +5,21 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+Places = npt.NDArray[np.int64]
+
 _SOS = 0xDA  # start of scan: the marker before the coded data
+_RESTART = range(0xD0, 0xD8)
 
 
-def coded_bits(data: bytes) -> int:
-    """Number of bits of a JPEG that :func:`flip` may flip."""
-    return 8 * len(_bytes(np.frombuffer(data, np.uint8)))
+def intervals(data: bytes) -> list[Places]:
+    """Places of the coded bytes in each restart interval of a JPEG.
 
-
-def flip(data: bytes, places: npt.NDArray[np.floating]) -> bytes:
-    """Flip bits of the entropy-coded data of a baseline JPEG, between SOS and EOI.
-
-    Markers stay as they are and none comes into being: a bit whose flip would make a byte 0xFF
-    leaves it to the next bit of that byte. Transports protect headers and markers (RFC 2435 sends
-    them apart), and a made-up end of image would cut off the rest.
+    Bytes of markers and stuffed zeros are left out.
 
     Args:
-        data: As :func:`degrade.codecs.jpeg_encode` writes it: one scan.
-        places: Where to flip, each in [0, 1) of the bits; the first ones do what they would alone.
+        data: As :func:`degrade.codecs.jpeg_encode` writes it: baseline, one scan.
     """
-    stream = np.frombuffer(data, np.uint8).copy()
-    candidates = _bytes(stream)
-    if not len(candidates):
-        return data
-    bits = np.minimum(places * (8 * len(candidates)), 8 * len(candidates) - 1).astype(np.int64)
-    for place, bit in zip(candidates[bits >> 3], bits & 7, strict=True):
-        flipped = stream[place] ^ (1 << bit)
-        stream[place] = flipped if flipped != 0xFF else stream[place] ^ (1 << ((bit + 1) & 7))
-    return stream.tobytes()
-
-
-def _bytes(stream: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """Places of the coded bytes that belong to no marker and no stuffed zero."""
+    stream = np.frombuffer(data, np.uint8)
     place = 2
     while stream[place + 1] != _SOS:
         place += 2 + int(stream[place + 2]) * 256 + int(stream[place + 3])
@@ -44,4 +27,25 @@ def _bytes(stream: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     coded = stream[place:-2]  # EOI is last
     plain = coded != 0xFF
     plain[1:] &= coded[:-1] != 0xFF
-    return np.flatnonzero(plain) + place
+    restart = ~plain & (coded >= _RESTART.start) & (coded < _RESTART.stop)
+    found = np.flatnonzero(plain)
+    parts = np.split(found, np.searchsorted(found, np.flatnonzero(restart)))
+    return [part + place for part in parts]
+
+
+def flip(data: bytes, places: list[tuple[int, int]]) -> bytes:
+    """Flip bits of a JPEG's coded bytes, and make no marker.
+
+    A bit whose flip would make a byte 0xFF leaves it to the next bit of that byte. Transports
+    protect headers and markers (RFC 2435 sends them apart), and a made-up end of image would cut
+    off all the rest.
+
+    Args:
+        data: The JPEG.
+        places: Byte, one of :func:`intervals`, and bit from 0 to 7.
+    """
+    stream = bytearray(data)
+    for place, bit in places:
+        flipped = stream[place] ^ (1 << bit)
+        stream[place] = flipped if flipped != 0xFF else stream[place] ^ (1 << ((bit + 1) & 7))
+    return bytes(stream)

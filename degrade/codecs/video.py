@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 VideoCodec = Literal["h264", "h265"]
 
-_ENCODERS = {"h264": "libx264", "h265": "libx265"}
+_ENCODERS = {"h264": ("libx264", "superfast"), "h265": ("libx265", "ultrafast")}
 _SMALLEST = 64  # pixels a side: the largest coding block of H.265
 _LONGEST = 8192  # pixels a side: level 6.2 of both, and where their encoders stop
 
@@ -54,7 +54,7 @@ def intra_bytes(pixels: Pixels, codec: VideoCodec, qp: int) -> bytes:
 def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> list[Packet]:
     import av
 
-    name = _ENCODERS[codec]
+    name, preset = _ENCODERS[codec]
     if name not in av.codecs_available:
         raise UserError(
             f"This FFmpeg was built without {name}. Install av from PyPI, whose wheels have it, "
@@ -65,7 +65,7 @@ def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> list[Packet]:
     encoder.pix_fmt = "yuv420p"
     encoder.time_base = Fraction(1, 25)
     encoder.thread_count = 1  # the pool has a thread for every core
-    encoder.options = {"preset": "veryfast", "tune": "psnr"}
+    encoder.options = {"preset": preset, "tune": "psnr"}
     # One frame is an I frame, which rate control would give a lower QP than it was told.
     if codec == "h264":
         encoder.options |= {"qp": str(qp), "x264-params": "ipratio=1:scenecut=0"}

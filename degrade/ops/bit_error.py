@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from degrade.codecs import Pixels, jpeg_encode, pillow_decode, through
-from degrade.codecs.jpeg_stream import coded_bits, flip
+from degrade.codecs.jpeg_stream import flip, intervals
 from degrade.params import Draw, FrameSeed, Images, PerImage, Severity
 from degrade.registry import operator
 from degrade.rng import uniform
@@ -15,11 +15,16 @@ _BLOCK = 16  # pixels a side of a macroblock with 4:2:0 chroma
 
 
 def _hit(pixels: Pixels, setting: tuple[float, float, int]) -> Pixels:
-    rate, quality, seed = setting
+    share, quality, seed = setting
     restart = -(-pixels.shape[1] // _BLOCK)
     sent = jpeg_encode(pixels, round(quality), restart)
-    flips = round(rate * coded_bits(sent))
-    places = uniform(torch.tensor([seed]), (1, flips))[0].double().numpy()
+    parts = intervals(sent)
+    order, inside = uniform(torch.tensor([seed]), (1, len(parts), 2))[0].double().numpy().T
+    places = []
+    for k in order.argsort(kind="stable")[: round(share * len(parts))]:
+        byte, bit = divmod(int(inside[k] * 8 * len(parts[k])), 8)
+        if len(parts[k]):
+            places.append((int(parts[k][byte]), bit))
     # Pillow and not OpenCV: libjpeg reports what it conceals, and OpenCV prints that.
     intact, received = pillow_decode(sent), pillow_decode(flip(sent, places))
     hit = (intact != received).any(axis=-1, keepdims=True)
@@ -38,18 +43,20 @@ def _hit(pixels: Pixels, setting: tuple[float, float, int]) -> Pixels:
 )
 def bit_error(
     x: Images,
-    rate: Annotated[PerImage, Severity(0.0, 3e-4, unit="bit error rate", size_power=-0.8)],
+    hit: Annotated[PerImage, Severity(0.0, 1.0, unit="share of restart intervals")],
     quality: Annotated[PerImage, Draw(75, 92, unit="JPEG quality", integer=True)],
     seed: FrameSeed,
 ) -> Images:
     """Flip bits of the JPEG that the picture is sent as, and decode what arrives.
 
-    The JPEG is libjpeg's, baseline, 4:2:0, with a restart marker after each row of macroblocks; a
-    share ``rate`` of its coded bits flips, and libjpeg decodes the rest as best it can. After a
-    flip the variable-length codes are read out of step: wrong blocks, shifted ones, and a colour
-    that stays off until the next restart marker. More errors are the same ones and further ones.
-    Headers and markers arrive intact. Where the decoder shows what it would without errors, the
-    picture stays as it was: what JPEG itself leaves out is ``jpeg_compression``.
+    The JPEG is libjpeg's, baseline, 4:2:0, with a restart marker after each row of macroblocks. One
+    bit flips in the share ``hit`` of these rows; libjpeg decodes what it gets. After a flip the
+    variable-length codes are read out of step: wrong blocks, shifted ones, and a colour that stays
+    off up to the next marker. A bit error rate p hits the share 1 - (1 - p)^n of rows with n bits
+    each; a further error in the same row would only change what is lost already. The rows and the
+    places in them are drawn once: more errors are the same ones and others. Headers and markers
+    arrive intact. Where the decoder shows what it would without errors, the picture stays as it
+    was: what JPEG itself leaves out is ``jpeg_compression``.
     """
-    settings = zip(rate.tolist(), quality.tolist(), seed.tolist(), strict=True)
+    settings = zip(hit.tolist(), quality.tolist(), seed.tolist(), strict=True)
     return through(_hit, x, list(settings))

@@ -24,19 +24,28 @@ def low_resolution(
     x: Images,
     scale: Annotated[
         PerImage,
-        Severity(1.0, 0.1, unit="of the pixels a side", curve="geometric", power=1.5),
+        Severity(
+            1.0,
+            0.05,
+            unit="of the pixels a side",
+            curve="geometric",
+            power=1.25,
+            size_power=0.5,
+        ),
     ],
-    down: Annotated[PerImage, Choice(_DOWN)],
-    up: Annotated[PerImage, Choice(_UP)],
+    down_filter: Annotated[PerImage, Choice(_DOWN)],
+    up_filter: Annotated[PerImage, Choice(_UP)],
 ) -> Images:
     """Scale the picture down to ``scale`` of its pixels a side, and up again.
 
     Each way with a filter that programs use, antialiased on the way down, on the coded sRGB values
     as they do. The small picture has a whole number of pixels a side: as many as are nearest.
+    A larger picture has less detail per pixel and loses more of them for the same damage.
     """
     height, width = x.shape[-2:]
     rows = []
-    for row, share, i, j in zip(x, scale.tolist(), down.tolist(), up.tolist(), strict=True):
+    settings = (scale.tolist(), down_filter.tolist(), up_filter.tolist())
+    for row, share, i, j in zip(x, *settings, strict=True):
         small = (max(1, round(n * share)) for n in (height, width))
         # A file has no room for what bicubic filters overshoot.
         low = resize(row[None], *small, _DOWN[int(i)]).clamp(0.0, 1.0)

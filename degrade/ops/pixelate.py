@@ -18,7 +18,14 @@ def pixelate(
     x: Images,
     scale: Annotated[
         PerImage,
-        Severity(1.0, 0.06, unit="blocks per pixel of a side", curve="geometric", power=1.5),
+        Severity(
+            1.0,
+            0.05,
+            unit="blocks per pixel of a side",
+            curve="geometric",
+            power=1.25,
+            size_power=0.5,
+        ),
     ],
 ) -> Images:
     """Give every block of 1 / ``scale`` pixels a side its mean colour.

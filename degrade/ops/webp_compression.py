@@ -41,7 +41,7 @@ def webp_compression(
     The codec is libwebp itself: prediction from neighbouring blocks, a 4 x 4 transform, 4:2:0
     chroma and a loop filter, so that flat patches smear where JPEG shows blocks. Quality may be a
     fraction, as libwebp takes it. The index of the quantiser follows its cube root, so that a fifth
-    of all indices lies below quality 1: it falls by equal ratios, 56, 15, 0.9 and 0.02 at 0.1, 0.25,
-    0.5 and 0.8. Sides up to 16383 px.
+    of all indices lies below quality 1: it falls by equal ratios, 56, 15, 0.9 and 0.02 at 0.1,
+    0.25, 0.5 and 0.8 where the short side is 512 px. Sides up to 16383 px.
     """
     return through(_round_trip, x, quality.tolist())
