@@ -30,9 +30,10 @@ def jpeg_encode(pixels: Pixels, quality: int, restart: int = 0) -> bytes:
         restart: Macroblocks between restart markers; 0 writes none.
 
     Raises:
-        UserError: A side exceeds 65 500 pixels, libjpeg's limit.
+        UserError: The quality is out of range, or a side exceeds 65 500 pixels, libjpeg's limit.
     """
     _check("JPEG", pixels)
+    within("JPEG quality", quality, 1, 100)
     # OpenCV rather than Pillow: both call libjpeg-turbo and agree to the bit (tested), and
     # this one takes half the time.
     bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
@@ -52,8 +53,10 @@ def webp_encode(pixels: Pixels, quality: float) -> bytes:
     """A lossy WebP (VP8 intra frame, 4:2:0) of libwebp's quality, 0 to 100, fractions too.
 
     Raises:
-        UserError: A side exceeds 16 383 pixels, or Pillow was built without WebP.
+        UserError: The quality is out of range, a side exceeds 16 383 pixels, or Pillow was built
+            without WebP.
     """
+    within("WebP quality", quality, 0, 100)
     return _pillow(pixels, "WebP", "webp", quality=quality)
 
 
@@ -61,8 +64,10 @@ def avif_encode(pixels: Pixels, quality: int) -> bytes:
     """An AVIF (AV1 intra frame, 4:4:4 as avifenc writes) of libavif's quality, 0 to 100.
 
     Raises:
-        UserError: A side exceeds 65 536 pixels, or Pillow was built without AVIF.
+        UserError: The quality is out of range, a side exceeds 65 536 pixels, or Pillow was built
+            without AVIF.
     """
+    within("AVIF quality", quality, 0, 100)
     options = {"speed": _AVIF_SPEED, "subsampling": "4:4:4", "max_threads": 1}
     return _pillow(pixels, "AVIF", "avif", quality=quality, **options)
 
@@ -71,8 +76,9 @@ def jpeg2000_encode(pixels: Pixels, ratio: float) -> bytes:
     """A JPEG 2000 codestream (9/7 wavelet, one layer) of 1 / ``ratio`` of the raw size.
 
     Raises:
-        UserError: Pillow was built without OpenJPEG.
+        UserError: The ratio is below 1, or Pillow was built without OpenJPEG.
     """
+    within("The compression ratio of JPEG 2000", ratio, 1, 1e6)
     return _pillow(
         pixels,
         "JPEG2000",
@@ -89,6 +95,12 @@ def pillow_decode(data: bytes) -> Pixels:
     """The pixels of a WebP, AVIF or JPEG 2000."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def within(what: str, value: float, low: float, high: float) -> None:
+    """Raise :class:`UserError` unless a setting of a codec is within its range."""
+    if not low <= value <= high:
+        raise UserError(f"{what} is {value:g}; give a value from {low:g} to {high:g}.")
 
 
 def _pillow(pixels: Pixels, format_: str, feature: str, **options: object) -> bytes:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from degrade.codecs.batches import Pixels
+from degrade.codecs.stills import within
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _LONGEST = 8192  # pixels a side: level 6.2 of both, and where their encoders st
 def intra(pixels: Pixels, codec: VideoCodec, qp: int) -> Pixels:
     """The picture as a single intra frame (IDR) of a constant quantiser, coded and decoded.
 
-    8 bits, 4:2:0, BT.601 limited range: what FFmpeg makes of RGB by default. The edges are repeated
+    8 bits, 4:2:0, BT.601, full range as telephones record. The edges are repeated
     up to 64 pixels and to an even number, and cut off again.
 
     Args:
@@ -33,8 +34,10 @@ def intra(pixels: Pixels, codec: VideoCodec, qp: int) -> Pixels:
         qp: Quantisation parameter, 0 to 51; the step of the quantiser doubles every six.
 
     Raises:
-        UserError: A side exceeds 8192 pixels, or this FFmpeg was built without the encoder.
+        UserError: ``qp`` is out of range, a side exceeds 8192 pixels, or this FFmpeg was built
+            without the encoder.
     """
+    within(f"The quantisation parameter of {codec.upper()}", qp, 0, 51)
     height, width = pixels.shape[:2]
     if max(height, width) > _LONGEST:
         raise UserError(
@@ -63,6 +66,7 @@ def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> list[Packet]:
     encoder = av.CodecContext.create(name, "w")
     encoder.height, encoder.width = pixels.shape[:2]
     encoder.pix_fmt = "yuv420p"
+    encoder.color_range = 2  # full
     encoder.time_base = Fraction(1, 25)
     encoder.thread_count = 1  # the pool has a thread for every core
     encoder.options = {"preset": preset, "tune": "psnr"}
@@ -72,8 +76,8 @@ def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> list[Packet]:
     else:
         pools = "pools=none:frame-threads=1:wpp=0"
         encoder.options |= {"x265-params": f"log-level=none:qp={qp}:ipratio=1:{pools}"}
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-    return [*encoder.encode(frame.reformat(format="yuv420p")), *encoder.encode(None)]
+    frame = av.VideoFrame.from_ndarray(_to_yuv(pixels), format="yuv420p")
+    return [*encoder.encode(frame), *encoder.encode(None)]
 
 
 def _decode(packets: list[Packet], codec: VideoCodec) -> Pixels:
@@ -82,4 +86,25 @@ def _decode(packets: list[Packet], codec: VideoCodec) -> Pixels:
     decoder = av.CodecContext.create("h264" if codec == "h264" else "hevc", "r")
     decoder.thread_count = 1
     (frame,) = [f for packet in [*packets, None] for f in decoder.decode(packet)]
-    return np.asarray(frame.to_ndarray(format="rgb24"))
+    return _to_rgb(np.asarray(frame.to_ndarray(), np.uint8), frame.height)
+
+
+# The conversion is here and not FFmpeg's, whose default takes every second sample of the chroma.
+
+
+def _to_yuv(pixels: Pixels) -> Pixels:
+    """(H, W, 3) sRGB -> (H * 3 / 2, W), planes Y, U and V of 4:2:0 in full range, BT.601."""
+    height, width = pixels.shape[:2]
+    y, v, u = cv2.split(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb))
+    half = (width // 2, height // 2)
+    small = [cv2.resize(c, half, interpolation=cv2.INTER_AREA).ravel() for c in (u, v)]
+    return np.concatenate((y.ravel(), *small)).reshape(-1, width)
+
+
+def _to_rgb(planes: Pixels, height: int) -> Pixels:
+    """The inverse, chroma interpolated as players do: bicubic."""
+    width = planes.shape[1]
+    y, chroma = planes[:height], planes[height:].reshape(2, height // 2, width // 2)
+    u, v = (cv2.resize(c, (width, height), interpolation=cv2.INTER_CUBIC) for c in chroma)
+    rgb: Pixels = cv2.cvtColor(cv2.merge((y, v, u)), cv2.COLOR_YCrCb2RGB)
+    return rgb

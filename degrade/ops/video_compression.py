@@ -7,13 +7,12 @@ from degrade.codecs.video import VideoCodec, intra
 from degrade.params import Choice, Images, PerImage, Severity
 from degrade.registry import operator
 
-_COARSEST = 51
 _CODECS: tuple[VideoCodec, ...] = ("h264", "h265")
 
 
 def _coded(pixels: Pixels, setting: tuple[float, float]) -> Pixels:
     qp, codec = setting
-    return intra(pixels, _CODECS[int(codec)], min(_COARSEST, round(qp)))
+    return intra(pixels, _CODECS[int(codec)], round(qp))
 
 
 @operator(
@@ -29,14 +28,14 @@ def video_compression(
     x: Images,
     qp: Annotated[
         PerImage,
-        Severity(12, 48, unit="quantisation parameter", power=0.5, integer=True, size_power=0.1),
+        Severity(4, 51, unit="quantisation parameter", power=0.4, integer=True),
     ],
     codec: Annotated[PerImage, Choice(_CODECS)],
 ) -> Images:
     """Code the picture as an intra frame of H.264 or H.265 and decode it.
 
     The codecs are x264 and x265, decoded by FFmpeg; 4:2:0 chroma, a quantiser of constant ``qp``,
-    whose step doubles every six. The coarsest is 51, and a value beyond, which a large picture has
-    at a high intensity, stands for it: blocks keep little but their direction. Sides up to 8192 px.
+    whose step doubles every six. At 51, the coarsest there is, blocks keep little but their
+    direction. Sides up to 8192 px.
     """
     return through(_coded, x, list(zip(qp.tolist(), codec.tolist(), strict=True)))
