@@ -111,7 +111,7 @@ def _pillow(pixels: Pixels, format_: str, feature: str, **options: object) -> by
             "whose wheels have it, or leave the operator out of the recipe."
         )
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, format_, **options)  # type: ignore[arg-type]
+    Image.fromarray(pixels).save(file, format_, **options)
     return file.getvalue()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -11,9 +11,6 @@ import numpy as np
 from degrade.codecs.batches import Pixels
 from degrade.codecs.stills import within
 from degrade.errors import UserError
-
-if TYPE_CHECKING:
-    from av import Packet
 
 VideoCodec = Literal["h264", "h265"]
 
@@ -51,10 +48,10 @@ def intra(pixels: Pixels, codec: VideoCodec, qp: int) -> Pixels:
 
 def intra_bytes(pixels: Pixels, codec: VideoCodec, qp: int) -> bytes:
     """The coded bytes (Annex B) of a picture of even sides from 64 px; see :func:`intra`."""
-    return b"".join(bytes(packet) for packet in _encode(pixels, codec, qp))
+    return _encode(pixels, codec, qp)
 
 
-def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> list[Packet]:
+def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> bytes:
     import av
 
     name, preset = _ENCODERS[codec]
@@ -64,6 +61,7 @@ def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> list[Packet]:
             "or leave video_compression out of the recipe."
         )
     encoder = av.CodecContext.create(name, "w")
+    assert isinstance(encoder, av.VideoCodecContext)
     encoder.height, encoder.width = pixels.shape[:2]
     encoder.pix_fmt = "yuv420p"
     encoder.color_range = 2  # full
@@ -77,15 +75,16 @@ def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> list[Packet]:
         pools = "pools=none:frame-threads=1:wpp=0"
         encoder.options |= {"x265-params": f"log-level=none:qp={qp}:ipratio=1:{pools}"}
     frame = av.VideoFrame.from_ndarray(_to_yuv(pixels), format="yuv420p")
-    return [*encoder.encode(frame), *encoder.encode(None)]
+    return b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)]))
 
 
-def _decode(packets: list[Packet], codec: VideoCodec) -> Pixels:
+def _decode(data: bytes, codec: VideoCodec) -> Pixels:
     import av
 
     decoder = av.CodecContext.create("h264" if codec == "h264" else "hevc", "r")
+    assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
-    (frame,) = [f for packet in [*packets, None] for f in decoder.decode(packet)]
+    (frame,) = [f for packet in (av.Packet(data), None) for f in decoder.decode(packet)]
     return _to_rgb(np.asarray(frame.to_ndarray(), np.uint8), frame.height)
 
 

@@ -46,8 +46,8 @@ def low_resolution(
     rows = []
     settings = (scale.tolist(), down_filter.tolist(), up_filter.tolist())
     for row, share, i, j in zip(x, *settings, strict=True):
-        small = (max(1, round(n * share)) for n in (height, width))
+        tall, wide = (max(1, round(n * share)) for n in (height, width))
         # A file has no room for what bicubic filters overshoot.
-        low = resize(row[None], *small, _DOWN[int(i)]).clamp(0.0, 1.0)
+        low = resize(row[None], tall, wide, _DOWN[int(i)]).clamp(0.0, 1.0)
         rows.append(resize(low, height, width, _UP[int(j)]))
     return torch.cat(rows) if rows else x

@@ -37,6 +37,6 @@ def pixelate(
     height, width = x.shape[-2:]
     rows = []
     for row, share in zip(x, scale.tolist(), strict=True):
-        blocks = (max(1, round(n * share)) for n in (height, width))
-        rows.append(resize(resize(row[None], *blocks, "area"), height, width, "area"))
+        down, across = (max(1, round(n * share)) for n in (height, width))
+        rows.append(resize(resize(row[None], down, across, "area"), height, width, "area"))
     return torch.cat(rows) if rows else x
