@@ -1,4 +1,4 @@
-"""Real codecs for batches of tensors, on host threads.
+"""From batches of tensors to 8-bit pictures on host threads, and back.
 
 Pictures are rounded to 8 bit at the border, as they are when a file is written.
 """
@@ -16,38 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from degrade.errors import UserError
 from degrade.params import Images
 
 Setting = TypeVar("Setting")
 
 Pixels = npt.NDArray[np.uint8]
 """(H, W, 3) uint8, sRGB."""
-
-
-def jpeg_encode(pixels: Pixels, quality: int) -> bytes:
-    """A baseline JPEG with 4:2:0 chroma, as libjpeg writes it at this quality (1 to 100).
-
-    Raises:
-        UserError: A side exceeds 65 500 pixels, libjpeg's limit.
-    """
-    if max(pixels.shape[:2]) > 65_500:
-        raise UserError(
-            f"JPEG holds at most 65500 pixels a side, the picture has {pixels.shape[1]} x "
-            f"{pixels.shape[0]}. Tile it or resize it first."
-        )
-    # OpenCV rather than Pillow: both call libjpeg-turbo and agree to the bit (tested), and
-    # this one takes half the time.
-    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    data: bytes = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
-    return data
-
-
-def jpeg_decode(data: bytes) -> Pixels:
-    """The pixels of a JPEG, as libjpeg decodes them; the inverse of :func:`jpeg_encode`."""
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    rgb: Pixels = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    return rgb
 
 
 def from_pixels(pixels: Sequence[Pixels], device: torch.device) -> Images:
@@ -83,7 +57,7 @@ def through(
     Args:
         codec: Encodes and decodes one picture with one setting; keeps its shape.
         x: (B, 3, H, W) float32 in [0, 1], on any device.
-        settings: B settings, such as qualities.
+        settings: B settings of any type, such as qualities.
 
     Returns:
         (B, 3, H, W) float32 on the device of ``x``, whole grey levels; carries no gradient.
