@@ -156,7 +156,8 @@ def frost(
     at 60 degrees, barbs leave the twigs. They branch, and stop where they meet. They have grown
     until they cover ``coverage`` of the picture. Ice refracts by its relief, diffuses more the
     longer it has grown, and scatters the light of the scene; where it is thick ``opacity`` of what
-    is seen is that. In linear light.
+    is seen is that. In linear light. What is refracted is off by about 1 % of the short side under
+    ice and in place on average: no coordinate map is declared.
     """
     light = to_linear(x)
     side = short_side(x)

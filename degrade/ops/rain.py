@@ -14,7 +14,7 @@ from degrade.rng import uniform
 _MOST = 100.0  # mm/h: the rate at which all streaks are there
 _FOCAL = 1.2  # focal length in short sides of the frame
 # Distance in metres and streaks per square of the short side, of layers from near to far.
-_LAYERS = ((0.9, 60), (2.2, 500), (5.0, 2600))
+_LAYERS = ((0.9, 80), (2.2, 660), (5.0, 3400))
 _FALL = 6.5  # m/s, of drops of 2 mm
 _THICK = 0.0036  # m: drop and its defocus
 
@@ -78,10 +78,10 @@ def _streaks(
 )
 def rain(
     x: Images,
-    rate: Annotated[PerImage, Severity(0.0, _MOST, unit="mm/h", power=1.7)],
+    rate: Annotated[PerImage, Severity(0.0, _MOST, unit="mm/h", power=2.0)],
     exposure: Annotated[PerImage, Draw(10.0, 25.0, unit="ms")],
     slant: Annotated[PerImage, Draw(-18.0, 18.0, unit="deg", drifts=True)],
-    depth: Annotated[PerImage, Draw(150.0, 300.0, unit="m")],
+    depth: Annotated[PerImage, Draw(200.0, 400.0, unit="m")],
     horizon: Annotated[PerImage, Draw(0.25, 0.5, unit="x height")],
     scene: Seed,
     seed: FrameSeed,

@@ -119,7 +119,8 @@ def spatter(
     The ``seed`` places drops, large and small; they come one after another until they cover
     ``coverage`` of the picture, and merge where they touch. Water refracts: a drop shows the scene
     upside down, by up to 0.45 short sides away, in a dark rim, with a glint of the sky. Mud covers;
-    it reflects the light of the scene as brown earth does. In linear light.
+    it reflects the light of the scene as brown earth does. In linear light. No coordinate map is
+    declared: the scene itself stays where it is, drops stand in front of it.
     """
     light = to_linear(x)
     # For a single drop sqrt(g / (1 - _EDGE)) is the distance from its middle in radii.
