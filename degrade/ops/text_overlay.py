@@ -13,7 +13,7 @@ from degrade.registry import operator
 
 _TEXTS = (
     "The train leaves at half past nine", "See you on Monday morning then",
-    "Photo taken on 14 March 2019", "2021-07-12 18:45:06 camera two", "Open daily from nine to five",
+    "Photo taken on 14 March 2019", "2021-07-12 18:45:06 camera 2", "Open daily from nine to five",
     "Chapter two: the road to the north", "Thank you for watching this video",
     "Please read the notes below first", "Where did you leave the keys?",
     "I will call you back tomorrow", "Weather report for the weekend",

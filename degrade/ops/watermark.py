@@ -76,6 +76,6 @@ def watermark(
         where = torch.stack((along + w / 2, across + h / 2), -1)[None]
         front, back = sample(masks[None], where, padding="zeros")[0]
         level = (1.0, 0.5, 0.0)[int(tone)]
-        out = torch.lerp(picture, torch.full_like(picture, float(level < 0.5)), back * (0.5 * a))
-        rows.append(torch.lerp(out, torch.full_like(picture, level), front * a))
+        front, rim = front * a, (back - front).clamp(min=0.0) * (0.5 * a)
+        rows.append(picture * (1.0 - front - rim) + (front * level + rim * float(level < 0.5)))
     return torch.stack(rows) if rows else x
