@@ -73,7 +73,7 @@ def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> bytes:
         encoder.options |= {"qp": str(qp), "x264-params": "ipratio=1:scenecut=0"}
     else:
         pools = "pools=none:frame-threads=1:wpp=0"
-        encoder.options |= {"x265-params": f"log-level=none:qp={qp}:ipratio=1:{pools}"}
+        encoder.options |= {"x265-params": f"log-level=none:info=0:qp={qp}:ipratio=1:{pools}"}
     frame = av.VideoFrame.from_ndarray(_to_yuv(pixels), format="yuv420p")
     return b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)]))
 
