@@ -66,9 +66,10 @@ def test_what_declares_no_map_moves_nothing(name: str, intensity: float) -> None
     where, radius, there = found(y)
     assert bool(there.any()), "no marker was found: nothing is known"
     off = (where - points)[there]
-    # A marker may be smeared or fall into a coarse cell, but they do not go anywhere together.
+    # A marker may be smeared, fall into a coarse cell or be copied over a lost block beside it,
+    # but they do not go anywhere together.
     assert float(off.norm(dim=1).median()) < 1.0 + 0.5 * float(radius[there].median())
-    assert float(off.mean(0).norm()) < 1.0
+    assert float(off.median(0).values.norm()) < 1.0
     assert not geometry.moves([record])
     assert torch.equal(geometry.apply_to_points(points, [record], HEIGHT, WIDTH), points)
 

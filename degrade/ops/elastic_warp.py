@@ -51,8 +51,8 @@ def _comes_from(
 )
 def elastic_warp(
     x: Images,
-    rms: Annotated[PerImage, Severity(0.0, 0.02, unit="px", relative=True, power=1.9)],
-    affine: Annotated[PerImage, Severity(0.0, 0.01, unit="px", relative=True, power=1.9)],
+    rms: Annotated[PerImage, Severity(0.0, 0.02, unit="px", relative=True, power=1.7)],
+    affine: Annotated[PerImage, Severity(0.0, 0.01, unit="px", relative=True, power=1.7)],
     correlation: Annotated[PerImage, Draw(0.04, 0.09, unit="px", relative=True)],
     seed: Seed,
 ) -> Images:

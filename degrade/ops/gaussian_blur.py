@@ -17,7 +17,7 @@ from degrade.registry import operator
 )
 def gaussian_blur(
     x: Images,
-    sigma: Annotated[PerImage, Severity(0.0, 0.027, unit="px", relative=True, power=1.7)],
+    sigma: Annotated[PerImage, Severity(0.0, 0.027, unit="px", relative=True, power=1.5)],
 ) -> Images:
     """Gaussian blur: what many small errors of a lens and a filter in front of a sensor add up to.
 

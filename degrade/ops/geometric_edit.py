@@ -85,10 +85,10 @@ def _comes_from(x: Images, points: torch.Tensor, **arguments: torch.Tensor) -> t
 def geometric_edit(
     x: Images,
     kind: Annotated[PerImage, Choice(KINDS, weights=(1.0, 1.0, 1.0, 1.0, 0.0, 0.0))],
-    angle: Annotated[PerImage, Severity(0.0, 30.0, unit="degrees", power=2.8)],
-    shear: Annotated[PerImage, Severity(0.0, 0.3, unit="px per px", power=2.8)],
-    perspective: Annotated[PerImage, Severity(0.0, 0.4, unit="share of scale", power=2.8)],
-    shift: Annotated[PerImage, Severity(0.0, 0.15, unit="px", relative=True, power=2.8)],
+    angle: Annotated[PerImage, Severity(0.0, 30.0, unit="degrees", power=2.5)],
+    shear: Annotated[PerImage, Severity(0.0, 0.3, unit="px per px", power=2.5)],
+    perspective: Annotated[PerImage, Severity(0.0, 0.4, unit="share of scale", power=2.5)],
+    shift: Annotated[PerImage, Severity(0.0, 0.15, unit="px", relative=True, power=2.5)],
     direction: Annotated[PerImage, Draw(0.0, 360.0, unit="degrees")],
 ) -> Images:
     """Turn, slant, tilt, shift or flip the picture; what is uncovered shows it mirrored.
