@@ -170,7 +170,7 @@ def test_hue_turns_at_constant_luma_and_comes_round() -> None:
     assert torch.allclose(y - luma(y), luma(x) - x, atol=1e-5), "half a turn is the opposite color"
     third = x
     for _ in range(3):
-        third = given("color_filter", third, kind="hue", amount=2.0 / 3.0, side=1.0)
+        third = given("color_filter", third, kind="hue", amount=0.75**0.5, side=1.0)
     assert torch.allclose(third, x, atol=1e-4)
 
 

@@ -59,10 +59,11 @@ def color_filter(
     """A filter of an app: hue turned, grey, sepia, negative or solarised.
 
     ``hue`` turns chroma at constant luma, to the side of the sign of ``side``, by an angle of
-    2 asin(amount): colors move ``amount`` of the way to their opposites, half a turn at 1. ``grayscale`` and ``sepia`` mix with the full effect. ``solarize`` folds the curve
-    at t = 1 - amount^0.6 / 2, above which y = 2 t - x: at 1 all above mid-grey is negative. ``invert``
-    mixes with the negative by ``amount`` squared. It is never drawn, only given, as there is no
-    half of a negative: the mixture goes through flat grey.
+    2 asin(amount): colors move ``amount`` of the way to their opposites, half a turn at 1.
+    ``grayscale`` and ``sepia`` mix with the full effect. ``solarize`` folds the curve at
+    t = 1 - amount^0.6 / 2, above which y = 2 t - x: at 1 all above mid-grey is negative.
+    ``invert`` mixes with the negative by ``amount`` squared. It is never drawn, only given, as
+    there is no half of a negative: the mixture goes through flat grey.
     """
     same = torch.eye(3, device=x.device)
     grey = torch.tensor(_LUMA, device=x.device).expand(3, 3)
