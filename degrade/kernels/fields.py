@@ -41,7 +41,7 @@ def _blocks(pixels: int, step: float) -> tuple[tuple[slice, slice], ...]:
 
 
 def _spline(values: torch.Tensor, x: torch.Tensor, step: float) -> torch.Tensor:
-    """Knots (B, C, h, w), ``step`` pixels apart, to the (H, W) of ``x``: down @ values @ across.T."""
+    """Knots (B, C, h, w), ``step`` pixels apart, to the (H, W) of ``x``."""
     height, width = x.shape[-2:]
     down = _spline_basis(height, step, x.device)
     across = _spline_basis(width, step, x.device)

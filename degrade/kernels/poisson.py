@@ -9,6 +9,7 @@ import torch
 _FEW = 12.0  # up to this mean the distribution is inverted exactly
 _MOST = 38  # P(more | mean 12) < 1e-9, beyond the resolution of the uniform numbers
 _SURE = 20.0  # from this mean on the Gaussian is never below what a mean of 12 gives
+_ROUND = 6
 _CPU_CHUNK = 1 << 15  # elements: the passes over them stay in the cache
 
 
@@ -44,10 +45,26 @@ def poisson(mean: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
 
 
 def _inverted(mean: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-    """The smallest k with P(X <= k) >= u, for means up to :data:`_FEW`."""
+    """(N,) smallest k with P(X <= k) >= u, for means up to :data:`_FEW`."""
+    result = torch.zeros_like(mean)
+    place: torch.Tensor | None = None
     term = mean.neg().exp_()
     total, counts, above = term.clone(), torch.zeros_like(mean), torch.empty_like(mean)
     for k in range(1, _MOST + 1):
         counts += torch.gt(u, total, out=above)
         total += term.mul_(mean).mul_(1.0 / k)
-    return counts
+        if k % _ROUND == 0:  # most are done soon: go on with the others
+            still = torch.gt(u, total).nonzero()[:, 0]
+            _put(result, place, counts)
+            place = still if place is None else place[still]
+            u, mean, term, total, counts = (t[still] for t in (u, mean, term, total, counts))
+            above = torch.empty_like(mean)
+    _put(result, place, counts)
+    return result
+
+
+def _put(result: torch.Tensor, place: torch.Tensor | None, counts: torch.Tensor) -> None:
+    if place is None:
+        result.copy_(counts)
+    else:
+        result[place] = counts
