@@ -9,8 +9,8 @@ import torch
 _FEW = 12.0  # up to this mean the distribution is inverted exactly
 _MOST = 38  # P(more | mean 12) < 1e-9, beyond the resolution of the uniform numbers
 _SURE = 20.0  # from this mean on the Gaussian is never below what a mean of 12 gives
-_ROUND = 6
-_CPU_CHUNK = 1 << 15  # elements: the passes over them stay in the cache
+_ROUND = 12
+_CPU_CHUNK = 1 << 18  # elements: few of them go through the long loop, which stays in the cache
 
 
 @torch.no_grad()
