@@ -48,6 +48,20 @@ def test_peers_of_the_released_formulas_draw_anew_at_each_call(
     assert np.array_equal(one, two) == (not libraries.FORMULAS[name].arguments)
 
 
+INSTALLED = {"albumentations", "kornia"}  # imagecorruptions is no requirement of the tests
+SQUARE = 512  # sizes in the table are of this
+
+
+@pytest.mark.parametrize("name", sorted(set(ops.names()) & libraries.PEERS))
+def test_peers_change_the_picture_and_keep_its_size(name: str, photos: torch.Tensor) -> None:
+    clean = cv2.resize(_picture(photos), (SQUARE, SQUARE))
+    batch = torch.from_numpy(clean).permute(2, 0, 1)[None] / 255.0
+    for peer in (p for p in libraries.peers(name) if p.library in INSTALLED):
+        degraded = np.asarray(peer.make()(batch if peer.batched else clean))
+        assert degraded.shape == (batch if peer.batched else clean).shape, peer.what
+        assert not np.array_equal(degraded, batch.numpy() if peer.batched else clean), peer.what
+
+
 @pytest.mark.parametrize("window", [7, 9, 17])
 def test_structural_similarity_is_that_of_scikit_image(window: int, photos: torch.Tensor) -> None:
     a = _picture(photos)
