@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainer.evaluation.report.content import Cell, Section, Table, cell, level_name
+from trainer.evaluation.report import plots
+from trainer.evaluation.report.content import Cell, Plot, Section, Table, cell, level_name, told
 from trainer.evaluation.report.read import Evaluated
 from trainer.evaluation.report.sections import curve_plot, styles
 
@@ -32,8 +33,8 @@ def perception(models: Sequence[Evaluated]) -> Section:
     section = Section("perception", "Perception of degradations")
     able = [m for m in models if "perception" in m.plain]
     section.text += [
-        f"{m.tag}  {m.name} was not asked to name degradations: its answers have no tagged blocks, "
-        "so nothing is shown of it here."
+        f"{m.called} was not asked to name degradations: its answers have no tagged blocks, so "
+        "nothing is shown of it here."
         for m in models
         if m not in able
     ]
@@ -52,6 +53,8 @@ def perception(models: Sequence[Evaluated]) -> Section:
             section.plots.append(
                 curve_plot(title, up, curves, styles(models), percent, reference, zero=not bias)
             )
+    if plot := _alarms(able):
+        section.plots.append(plot)
     section.tables.append(_perceived(able))
     section.tables += [_types(model) for model in able]
     return section
@@ -63,6 +66,19 @@ def _damaged(model: Evaluated, key: str) -> dict[str, Any]:
     return {k: found[k][key] for k in model.levels if k in found and float(k)}
 
 
+def _alarms(models: Sequence[Evaluated]) -> Plot | None:
+    """False alarms on clean pictures; None where there are no clean pictures."""
+    found = [(m, m.plain["perception"]["all"]["false_alarms"]) for m in models]
+    found = [(m, e) for m, e in found if e["value"] is not None]
+    if not found:
+        return None
+    title = "False alarms on clean pictures"
+    names = ["all clean" if m.alone else m.tag for m, _ in found]
+    colors = [plots.COLORS[styles(models)[m.tag]] for m, _ in found]
+    image = plots.dots(names, [e for _, e in found], colors, title, "% of them", (0, 103))
+    return Plot(image, f"{title}. " + "; ".join(f"{m.name}: {told(e)}" for m, e in found) + ".", "")
+
+
 def _perceived(models: Sequence[Evaluated]) -> Table:
     rows = []
     for model in models:
@@ -71,7 +87,7 @@ def _perceived(models: Sequence[Evaluated]) -> Table:
         for key, part in parts.items():
             where = "all" if key == "all" else level_name(key)
             cells = [cell(part.get(k), percent, 1 if percent else 2) for k, _, percent in _ALL]
-            rows.append((f"{model.tag}, {where}", cells))
+            rows.append((model.at(where), cells))
     head = ("model and level", *(title for _, title, _ in _ALL))
     return Table("Perception by level", head, rows)
 
@@ -83,7 +99,7 @@ def _types(model: Evaluated) -> Table:
         for name, part in model.plain["perception"]["type"].items()
     ]
     head = ("type", "precision, %", "recall, %", "F1, %", "intensity error", "intensity bias")
-    return Table(f"{model.tag}: perception by type", head, rows)
+    return Table(f"{model.prefix}perception by type", head, rows)
 
 
 _COSTS = (
@@ -105,7 +121,7 @@ def cost(models: Sequence[Evaluated]) -> Section:
         known = [m for m in models if m.plain["cost"]["all"][key]["value"] is not None]
         if key == "tokens":
             section.text += [
-                f"{m.tag}  {m.name}: how many tokens it used is not known."
+                f"{m.called}: how many tokens it used is not known."
                 for m in models
                 if m not in known
             ]
@@ -117,7 +133,7 @@ def cost(models: Sequence[Evaluated]) -> Section:
             section.plots.append(curve_plot(full, "tokens, mean", curves, styles(models), False))
     rows = [
         (
-            f"{m.tag}  {m.name}",
+            m.called,
             [cell(m.plain["cost"]["all"][key], p, digits) for key, _, p, digits in _COSTS],
         )
         for m in models
@@ -142,7 +158,7 @@ def reading(models: Sequence[Evaluated]) -> Section:
     keys = ("rows", "items", "pictures", "answers", "judged", "ignored_answers")
     counts = [
         (
-            f"{m.tag}  {m.name}",
+            m.called,
             [*(Cell(f"{m.summary['counts'][k]:,}") for k in keys), _reasons(m.summary["counts"])],
         )
         for m in models

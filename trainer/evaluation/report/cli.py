@@ -60,9 +60,7 @@ def report(
 
     models = read(folders, name or ())
     found = benchmark_of(models, bench) if failures or bench else None
-    held_out = (
-        page.check_unseen(models, unseen) if unseen else page.unseen_of(models, found)
-    )
+    held_out = page.check_unseen(models, unseen) if unseen else page.unseen_of(models, found)
     shown = page.content(models, found, held_out, failures)
     out = to or folders[0]
     if out.exists() and not out.is_dir():

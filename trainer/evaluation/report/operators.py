@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from degrade.schema import STAGES
 from trainer.evaluation.items import CLEAN
 from trainer.evaluation.report import plots
 from trainer.evaluation.report.content import Plot, Section, Table, at, cell, operator_name
@@ -39,10 +40,10 @@ def _map(model: Evaluated) -> Plot:
     lines = [
         (name, list(zip(heads, line, strict=True))) for name, line in zip(shown, cells, strict=True)
     ]
-    caption = f"{model.tag}  {model.name}."
+    caption = f"{model.called}."
     if clean:
         caption += " Clean: the same questions about the undamaged pictures."
-    image = plots.heat(shown, heads, cells, f"{model.tag}: accuracy, %", ACROSS)
+    image = plots.heat(shown, heads, cells, f"{model.prefix}accuracy, %", ACROSS)
     return Plot(image, said(f"Map of {model.name}, operator by level", lines, True), caption)
 
 
@@ -59,7 +60,7 @@ def _worst(model: Evaluated) -> Table:
         found = model.plain["accuracy"]["operator"]
         names = sorted((n for n in found if n != CLEAN), key=lambda n: (found[n]["value"], n))
         rows = [(operator_name(n), [cell(found[n])]) for n in names[:WORST]]
-        caption = f"{model.tag}: operators of lowest accuracy (no clean level to compare with)"
+        caption = f"{model.prefix}operators of lowest accuracy (no clean level to compare with)"
         return Table(caption, ("operator", "accuracy, %"), rows)
     levels = [key for key in model.levels if float(key)]
     drops = {
@@ -78,7 +79,7 @@ def _worst(model: Evaluated) -> Table:
         for name in names
     ]
     caption = (
-        f"{model.tag}: the most damaging operators ({len(names)} of {len(drops)}), by points of "
+        f"{model.prefix}the most damaging operators ({len(names)} of {len(drops)}), by points of "
         f"accuracy lost at intensity {levels[-1]}"
     )
     head = ("operator", *(f"drop at {key}" for key in levels), "area under retention")
@@ -91,7 +92,8 @@ def _value(estimate: Mapping[str, Any] | None) -> float:
 
 def _by_stage(model: Evaluated) -> Table:
     found = model.plain["accuracy"]
-    rows = [(operator_name(name), [cell(e)]) for name, e in found["stage"].items()]
+    names = sorted(found["stage"], key=(CLEAN, *STAGES, *found["stage"]).index)
+    rows = [(operator_name(name), [cell(found["stage"][name])]) for name in names]
     means = {
         "micro": "damaged: every answer alike",
         "macro_operator": "damaged: every operator alike",
@@ -102,4 +104,4 @@ def _by_stage(model: Evaluated) -> Table:
         for key, title in means.items()
         if found["damaged"][key]["value"] is not None
     ]
-    return Table(f"{model.tag}: accuracy by stage, and means", ("stage", "accuracy, %"), rows)
+    return Table(f"{model.prefix}accuracy by stage, and means", ("stage", "accuracy, %"), rows)

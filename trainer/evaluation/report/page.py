@@ -111,12 +111,12 @@ def _model(number: int, model: Evaluated) -> dict[str, Any]:
         by_operator = {
             name: part["level"][keys[-1]]["drop"]
             for name, part in found["robustness"]["operator"].items()
-            if part["level"][keys[-1]]["drop"]["value"] is not None
+            if (part["level"][keys[-1]]["drop"]["value"] or 0.0) > 0
         }
-        name = max(sorted(by_operator), key=lambda n: by_operator[n]["value"], default="")
+        name = max(sorted(by_operator), key=lambda n: by_operator[n]["value"], default="none")
         worst = operator_name(name)
     return {
-        "tag": model.tag,
+        "tag": "" if model.alone else model.tag,
         "name": model.name,
         "color": plots.COLORS[number],
         "all": cell(found["accuracy"]["all"]),
@@ -131,8 +131,7 @@ def _provenance(model: Evaluated) -> dict[str, Any]:
     settings, how = model.summary["settings"], model.scores["bootstrap"]
     asked = {k: v for k, v in (settings["model"] or {}).items() if v not in (None, "", {})}
     return {
-        "tag": model.tag,
-        "name": model.name,
+        "called": model.called,
         "lines": [
             ("fingerprint", model.summary["fingerprint"]),
             ("rows", settings["rows"]),

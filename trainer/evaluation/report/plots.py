@@ -24,14 +24,12 @@ _STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
     "axes.edgecolor": _GRAY,
     "text.parse_math": False,
     "svg.hashsalt": "degrade",
 }
-_DARK = 0.55  # share of the color map below which numbers are written in white
+_TITLE: dict[str, Any] = {"loc": "left", "fontsize": 11, "fontweight": "bold"}
+_DARK = 0.5  # share of the color map below which numbers are written in white
 
 Estimate = Mapping[str, Any]
 Point = tuple[float, Estimate]
@@ -65,7 +63,8 @@ def lines(
     Args:
         curves: What to draw.
         title: Above.
-        across, up: What the axes show.
+        across: What the horizontal axis shows.
+        up: What the vertical one shows.
         percent: Times 100.
         reference: A level to compare with, in the unit of the figures, and its name.
         zero: Let the vertical axis begin at 0 and, for percentages, end at 100.
@@ -105,7 +104,8 @@ def lines(
         axis.set_ylim(0, 103 if percent else None)
     ticks = sorted({x for curve in curves for x, _ in curve.points})
     axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
-    axis.set(title=title, xlabel=across, ylabel=up)
+    axis.set_title(title, **_TITLE)
+    axis.set(xlabel=across, ylabel=up)
     axis.grid(axis="y", alpha=0.25)
     axis.set_axisbelow(True)
     axis.margins(x=0.09)
@@ -128,12 +128,13 @@ def heat(
     """A map of accuracies in percent, each cell with its number and n; gray where there is none.
 
     Args:
-        rows, columns: Their names.
+        rows: Their names.
+        columns: Their names.
         cells: By row.
         title: Above.
         across: What the columns are.
     """
-    figure, axis = _figure(1.9 + 0.95 * len(columns), 1.3 + 0.42 * len(rows))
+    figure, axis = _figure(2.6 + 0.62 * len(columns), 1.2 + 0.4 * len(rows))
     values = [[math.nan if e is None else _percent(e) for e in line] for line in cells]
     axis.set_facecolor("#dddddd")
     image = axis.imshow(
@@ -148,11 +149,12 @@ def heat(
             axis.text(x, y - 0.13, f"{value:.0f}", ha="center", va="center", color=color)
             axis.text(
                 x, y + 0.27, f"n={estimate['n']}", ha="center", va="center", color=color,
-                fontsize=7,
+                fontsize=7.5,
             )  # fmt: skip
     axis.set_xticks(range(len(columns)), columns)
     axis.set_yticks(range(len(rows)), rows)
-    axis.set(title=title, xlabel=across)
+    axis.set_title(title, **_TITLE)
+    axis.set_xlabel(across)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.03)
@@ -162,20 +164,26 @@ def heat(
 
 
 def dots(
-    rows: Sequence[str], found: Sequence[Estimate | None], color: str, title: str, across: str
+    rows: Sequence[str],
+    found: Sequence[Estimate | None],
+    colors: Sequence[str],
+    title: str,
+    across: str,
+    span: tuple[float, float] | None = None,
 ) -> bytes:
-    """Differences in points of 100, one line a row, with their intervals and a line at 0.
+    """Figures in percent, one line a row, with their intervals and a line at 0.
 
     Args:
         rows: Names, from top to bottom.
         found: A figure for each.
-        color: Of the marks.
+        colors: Of each row.
         title: Above.
         across: What is shown.
+        span: Of the axis; by default as far as there is something.
     """
     figure, axis = _figure(5.0, 1.2 + 0.36 * len(rows))
     axis.axvline(0, color=_GRAY, linewidth=1)
-    for y, estimate in enumerate(found):
+    for y, (estimate, color) in enumerate(zip(found, colors, strict=True)):
         if estimate is None or estimate["value"] is None:
             continue
         axis.plot(_percent(estimate), y, marker="o", color=color)
@@ -183,7 +191,9 @@ def dots(
             axis.hlines(y, *(100 * estimate[k] for k in ("low", "high")), color=color)
     axis.set_yticks(range(len(rows)), rows)
     axis.set_ylim(len(rows) - 0.5, -0.5)
-    axis.set(title=title, xlabel=across)
+    axis.set_xlim(span)
+    axis.set_title(title, **_TITLE)
+    axis.set_xlabel(across)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x", alpha=0.25)
     axis.set_axisbelow(True)

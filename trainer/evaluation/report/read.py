@@ -38,6 +38,7 @@ class Evaluated:
         scores: ``scores.json``.
         judged: Rows about the pictures as they are, sorted by id.
         answers: What was said, by row; of the picture as it is, in the options' own order.
+        alone: Whether the report is of this one alone: then its letter is nowhere needed.
     """
 
     tag: str
@@ -47,6 +48,21 @@ class Evaluated:
     scores: dict[str, Any]
     judged: tuple[Judged, ...]
     answers: dict[str, Answer]
+    alone: bool = False
+
+    @property
+    def called(self) -> str:
+        """The model in a sentence or a heading."""
+        return self.name if self.alone else f"{self.tag} ({self.name})"
+
+    @property
+    def prefix(self) -> str:
+        """What begins a caption."""
+        return "" if self.alone else f"{self.tag}: "
+
+    def at(self, where: str) -> str:
+        """A heading for the model at a level, or the like."""
+        return where if self.alone else f"{self.tag}, {where}"
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -101,7 +117,7 @@ def read(folders: Sequence[Path], names: Sequence[str] = ()) -> list[Evaluated]:
     _same(folders, summaries)
     known = [names[i] if names else str(s["name"]) for i, s in enumerate(summaries)]
     return [
-        _read(chr(65 + i), _distinct(known, i, folder), folder, summary)
+        _read(chr(65 + i), _distinct(known, i, folder), folder, summary, len(folders) == 1)
         for i, (folder, summary) in enumerate(zip(folders, summaries, strict=True))
     ]
 
@@ -147,7 +163,7 @@ def _same(folders: Sequence[Path], summaries: Sequence[dict[str, Any]]) -> None:
             )
 
 
-def _read(tag: str, name: str, folder: Path, summary: dict[str, Any]) -> Evaluated:
+def _read(tag: str, name: str, folder: Path, summary: dict[str, Any], alone: bool) -> Evaluated:
     scores = read_json(folder / SCORES)
     if "none" not in scores.get("controls", {}):
         raise UserError(
@@ -158,7 +174,7 @@ def _read(tag: str, name: str, folder: Path, summary: dict[str, Any]) -> Evaluat
     answers = {a.id: a for a in read_answers(folder) if a.control == "none" and not a.rotation}
     if missing := [row.id for row in judged if row.id not in answers]:
         raise UserError(f"{folder} is damaged: {JUDGED} has {missing[0]!r}, the answers have not.")
-    return Evaluated(tag, name, folder, summary, scores, tuple(judged), answers)
+    return Evaluated(tag, name, folder, summary, scores, tuple(judged), answers, alone)
 
 
 def benchmark_of(models: Sequence[Evaluated], given: Path | None) -> Benchmark:

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from trainer.evaluation.items import CLEAN
 from trainer.evaluation.records import Judged
 from trainer.evaluation.report import plots
 from trainer.evaluation.report.content import (
-    Cell,
     Plot,
     Section,
     Table,
@@ -78,10 +76,14 @@ def curve_plot(
     """One curve a model over the levels.
 
     Args:
-        title, up, percent, reference, zero: Of :func:`.plots.lines`.
+        title: Above.
+        up: What the figures are.
         curves: Each model with its figures by level.
         style: Number of the color of each letter.
+        percent: As of :func:`.plots.lines`.
+        reference: As of :func:`.plots.lines`.
         caption: Below.
+        zero: As of :func:`.plots.lines`.
     """
     label_ = len(style) > 1
     drawn = [
@@ -129,7 +131,7 @@ def accuracy(models: Sequence[Evaluated], unseen: Collection[str]) -> Section:
             section.plots.append(
                 curve_plot(title.capitalize(), "accuracy, %", own, style, reference=guess)
             )
-            rows = [(f"{m.tag}  {m.name}", [cell(e) for e in found.values()]) for m, found in own]
+            rows = [(m.called, [cell(e) for e in found.values()]) for m, found in own]
             head = ("model", *map(level_name, own[0][1]))
             section.tables.append(Table(f"Accuracy in percent, {title}", head, rows))
     if unseen:
@@ -149,7 +151,7 @@ def _levels(models: Sequence[Evaluated]) -> Table:
             corrected = kept.get("chance_corrected_retention")
             cells = [cell(found), *(cell(kept.get(k)) for k in ("drop", "retention"))]
             cells += [cell(corrected), cell(kept.get("destructive"))]
-            rows.append((f"{model.tag}  {model.name}, {level_name(key)}", cells))
+            rows.append((model.at(level_name(key)), cells))
     head = (
         "model and level", "accuracy, %", "drop, points", "retention, %",
         "retention above chance, %", "right answers that became wrong, %",
@@ -191,28 +193,18 @@ def _without_levels(section: Section, models: Sequence[Evaluated]) -> Section:
         "shown by the summed intensity of what was applied; there is no drop, as the same question "
         "is not asked about a clean picture. In brackets: 95 % intervals; n: answers."
     )
-    curves, rows, heads = [], [], [_bin_name(b) for b in range(len(_BINS))]
+    title, guess = "Accuracy by summed intensity", _chance(models[0])
+    heads = [_bin_name(place) for place in range(len(_BINS))]
+    curves, rows, words = [], [], []
     for number, model in enumerate(models):
         found = accuracy_of(model, model.judged, lambda row: _bin(row.intensity_sum))
-        centers = {b: _mean_damage(model, b) for b in found}
-        curves.append(
-            Line(
-                model.tag if len(models) > 1 else "",
-                number,
-                [(centers[b], e) for b, e in found.items()],
-            )
-        )
-        cells = [cell(found.get(b)) for b in range(len(_BINS))]
-        rows.append(
-            (f"{model.tag}  {model.name}", [cell(model.plain["accuracy"]["all"]), *cells])
-        )
-    title = "Accuracy by summed intensity"
-    image = plots.lines(curves, title, "summed intensity", "accuracy, %", reference=_chance(models[0]))
-    words = ". ".join(
-        f"{name}: " + "; ".join(f"{h} {c.text} {c.n}" for h, c in zip(heads, cells[1:], strict=True))
-        for name, cells in rows
-    )
-    section.plots.append(Plot(image, f"{title}. {words}.", _guessing(_chance(models[0]))))
+        points = [(_mean_damage(model, place), estimate) for place, estimate in found.items()]
+        curves.append(Line("" if model.alone else model.tag, number, points))
+        cells = [cell(found.get(place)) for place in range(len(_BINS))]
+        rows.append((model.called, [cell(model.plain["accuracy"]["all"]), *cells]))
+        words.append((model.name, [(heads[place], e) for place, e in found.items()]))
+    image = plots.lines(curves, title, "summed intensity", "accuracy, %", reference=guess)
+    section.plots.append(Plot(image, said(title, words, True), _guessing(guess)))
     section.tables.append(Table(f"{title}, in percent", ("model", "all", *heads), rows))
     return section
 

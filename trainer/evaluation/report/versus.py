@@ -42,7 +42,7 @@ def versus(models: Sequence[Evaluated]) -> Section:
     section = Section("comparison", "Comparison")
     first = models[0]
     section.text.append(
-        f"Every model less {first.tag}  {first.name}, paired: both answered the same questions "
+        f"Every model less {first.called}, paired: both answered the same questions "
         "about the same pictures. Intervals (95 %) resample the source pictures with both models' "
         "answers; one that does not hold 0 is a difference beyond chance. McNemar's test counts "
         "questions as independent: where several are about one picture, go by the interval. With "
@@ -56,9 +56,10 @@ def versus(models: Sequence[Evaluated]) -> Section:
     for model, result, _ in found:
         gaps = [_estimate(at(result, "accuracy", *path)) for path in paths]
         title = f"{model.tag} less {first.tag}: accuracy"
+        color = plots.COLORS[models.index(model)]
         words = "; ".join(f"{n}: {told(e)}" for n, e in zip(names, gaps, strict=True))
-        image = plots.dots(names, gaps, plots.COLORS[models.index(model)], title, "points")
-        caption = f"{model.tag}  {model.name} less {first.tag}  {first.name}."
+        image = plots.dots(names, gaps, [color] * len(names), title, "points")
+        caption = f"{model.called} less {first.called}."
         section.plots.append(Plot(image, f"{title}, points. {words}.", caption))
         section.tables.append(_accuracies(first, model, result, shown))
         section.tables.append(_operators(first, model, result))
@@ -73,9 +74,7 @@ def versus(models: Sequence[Evaluated]) -> Section:
 Pairs = list[tuple[Judged, Judged]]
 
 
-def _compared(
-    section: Section, first: Evaluated, other: Evaluated
-) -> tuple[dict[str, Any], Pairs]:
+def _compared(section: Section, first: Evaluated, other: Evaluated) -> tuple[dict[str, Any], Pairs]:
     """The table of differences and the rows that both have."""
     theirs = {row.id: row for row in other.judged}
     pairs = [(row, theirs[row.id]) for row in first.judged if row.id in theirs]
@@ -176,7 +175,7 @@ def _corruption(first: Evaluated, found: Sequence[tuple[Evaluated, Pairs]]) -> T
         ).mean
         how = bootstrap_of(first)
         values = [how.estimate(figure, groups)._asdict() for figure in (plain, lost)]
-        rows.append((f"{model.tag}  {model.name}", [cell(v, False) for v in values]))
+        rows.append((model.called, [cell(v, False) for v in values]))
     head = ("model", "mCE", "relative mCE")
     caption = (
         f"Corruption errors, {first.tag} being 100: of all errors, and of those that damage adds "
@@ -201,7 +200,7 @@ def controls(models: Sequence[Evaluated]) -> Section | None:
         for control, gap in model.scores["against_none"].items():
             found = model.scores["controls"][control]["accuracy"]["all"]
             both = (model.plain["accuracy"]["all"], found, gap["all"])
-            rows.append((f"{model.tag}, {_CONTROLS[control]}", [cell(e) for e in both]))
+            rows.append((model.at(_CONTROLS[control]), [cell(e) for e in both]))
     if not rows:
         return None
     section = Section("controls", "Controls")
@@ -220,12 +219,10 @@ def r_bench(models: Sequence[Evaluated]) -> Section | None:
     rows = []
     for model in models:
         for kind, found in model.scores.get("rbench", {}).items():
-            rows.append(
-                (f"{model.tag}, {kind}", [*[Cell("")] * 3, cell(found["overall"], False, 3)])
-            )
+            rows.append((model.at(kind), [*[Cell("")] * 3, cell(found["overall"], False, 3)]))
             for task, cells in found["cells"].items():
                 line = [cell(cells.get(name), False, 3) for name in names]
-                rows.append((f"{model.tag}, {kind}, {task}", line))
+                rows.append((model.at(f"{kind}, {task}"), line))
     if not rows:
         return None
     section = Section("r-bench", "R-Bench")
