@@ -35,7 +35,7 @@ from degrade.schema import STAGES, Chain
 SIDE = 112
 """Of the pictures: what the preset ``tiny`` sees without reducing."""
 
-ROWS, ITEMS, ANSWER_STEPS, CHAIN_STEPS = 4000, 400, 1000, 500
+ROWS, ITEMS, ANSWER_STEPS, CHAIN_STEPS = 4000, 400, 1000, 600
 TESTS_FROM = 10**6
 CASES = {"color": "The shape is {}.", "form": "It is a {}.", "frame": "The frame is {}."}
 
@@ -113,7 +113,7 @@ def commands(answer_steps: int, chain_steps: int) -> list[str]:
         # A vocabulary of all that is asked and said, and weights that are still random.
         train.format("start", 1, 4, 1e-9),
         train.format("clean", answer_steps, 32, 3e-3) + clean,
-        train.format("chains", chain_steps, 32, 2e-3) + chains,
+        train.format("chains", chain_steps, 16, 3e-3) + chains,
         ask.format("eval-clean", "clean/sft/model", "bare.yaml"),
         ask.format("eval-chains", "chains/sft/model", "bare-chain.yaml"),
         "report eval-clean eval-chains --bench bench --to report",

@@ -110,7 +110,7 @@ def _accuracies(
     head = (
         "level", f"{first.tag}: accuracy, %", f"{model.tag}: accuracy, %",
         f"{model.tag} less {first.tag}, points", "difference of drops, points",
-        f"only {first.tag} right / only {model.tag} right", "McNemar, p",
+        f"only {first.tag} right / only {model.tag} right", "McNemar, p (n: answers that differ)",
     )  # fmt: skip
     return Table(f"{model.tag} less {first.tag}: accuracy by level", head, rows)
 
