@@ -51,6 +51,14 @@ def fails_when_strong(row: Any) -> str:
     return row.choices[(row.answer_index + bool(strong)) % 4]  # type: ignore[no-any-return]
 
 
+def never_knew_three(row: Any) -> str:
+    """Wrong about the first three items always; at 1 about graffiti, and half of the lens blur."""
+    number = int(row.item[-3:])
+    lost = "graffiti" in row.degradations or ("lens blur" in row.degradations and number > 5)
+    wrong = number < 3 or (row.level == 1 and lost)
+    return row.choices[(row.answer_index + wrong) % 4]  # type: ignore[no-any-return]
+
+
 def sees(row: Any) -> str:
     """A chain, always right, that names what is there a tenth too weak; alarms on clean ones."""
     types = [Degradation(label=t.label, intensity=t.intensity - 0.1) for t in row.types]
@@ -65,6 +73,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "bench": bench,
         "weak": says(bench, folder / "weak", fails_when_strong),
         "sees": says(bench, folder / "sees", sees, chain=True),
+        "odd": says(bench, folder / "odd", never_knew_three),
         "evil": says(bench, folder / "evil", lambda row: EVIL),
     }
 
@@ -225,6 +234,12 @@ def test_most_damaging_operators_come_first_with_drop_interval_and_n(
         assert cells[2] == (figure(found), "n = 4")
 
 
+def test_operators_are_ordered_by_what_they_cost(made: dict[str, Path]) -> None:
+    table = section(shown(made["odd"]), "operators").tables[0]
+    drops = [(name, cells[2].text.split()[0]) for name, cells in table.rows]
+    assert drops == [("graffiti", "75.0"), ("lens blur", "50.0"), ("gaussian noise", "0.0")]
+
+
 def test_map_has_every_operator_at_every_level_and_clean(made: dict[str, Path]) -> None:
     plot = section(shown(made["weak"]), "operators").plots[0]
     for name in ("graffiti", "gaussian noise", "lens blur"):
@@ -314,6 +329,19 @@ def test_failures_show_clean_beside_degraded_and_what_was_said(made: dict[str, P
         applied = entry_.row.applied[0]
         assert all(p.name in one.record[0] for p in applied.params)
         assert f"intensity {applied.intensity:.2f}" in one.record[0]
+
+
+def test_failures_take_operators_in_turns_and_what_was_known_first(made: dict[str, Path]) -> None:
+    known = [row for _, row in samples.chosen(read([made["weak"]]), 12)]
+    assert all(row.level == 1 for row in known)
+    for start in range(0, 12, 3):
+        assert len({row.operator for row in known[start : start + 3]}) == 3
+    odd = [row for _, row in samples.chosen(read([made["odd"]]), 3)]
+    never = {f"scenes/{n:03d}" for n in range(3)}
+    assert {row.operator for row in odd} == {"graffiti", "lens_blur", "gaussian_noise"}
+    assert [row.operator for row in odd if row.item in never] == ["gaussian_noise"]  # none else
+    everything = [row.id for _, row in samples.chosen(read([made["weak"], made["odd"]]), 100)]
+    assert len(set(everything)) == len(everything)
 
 
 def test_large_pictures_are_reduced_and_long_answers_cut_off_and_both_are_said(
