@@ -99,7 +99,7 @@ def _types(model: Evaluated) -> Table:
         for name, part in model.plain["perception"]["type"].items()
     ]
     head = ("type", "precision, %", "recall, %", "F1, %", "intensity error", "intensity bias")
-    return Table(f"{model.prefix}perception by type", head, rows)
+    return Table(model.caption("perception by type"), head, rows)
 
 
 _COSTS = (

@@ -43,7 +43,7 @@ def _map(model: Evaluated) -> Plot:
     caption = f"{model.called}."
     if clean:
         caption += " Clean: the same questions about the undamaged pictures."
-    image = plots.heat(shown, heads, cells, f"{model.prefix}accuracy, %", ACROSS)
+    image = plots.heat(shown, heads, cells, model.caption("accuracy, %"), ACROSS)
     return Plot(image, said(f"Map of {model.name}, operator by level", lines, True), caption)
 
 
@@ -60,7 +60,7 @@ def _worst(model: Evaluated) -> Table:
         found = model.plain["accuracy"]["operator"]
         names = sorted((n for n in found if n != CLEAN), key=lambda n: (found[n]["value"], n))
         rows = [(operator_name(n), [cell(found[n])]) for n in names[:WORST]]
-        caption = f"{model.prefix}operators of lowest accuracy (no clean level to compare with)"
+        caption = model.caption("operators of lowest accuracy (no clean level to compare with)")
         return Table(caption, ("operator", "accuracy, %"), rows)
     levels = [key for key in model.levels if float(key)]
     drops = {
@@ -78,9 +78,9 @@ def _worst(model: Evaluated) -> Table:
         )
         for name in names
     ]
-    caption = (
-        f"{model.prefix}the most damaging operators ({len(names)} of {len(drops)}), by points of "
-        f"accuracy lost at intensity {levels[-1]}"
+    caption = model.caption(
+        f"the most damaging operators ({len(names)} of {len(drops)}), by points of accuracy "
+        f"lost at intensity {levels[-1]}"
     )
     head = ("operator", *(f"drop at {key}" for key in levels), "area under retention")
     return Table(caption, head, rows)
@@ -104,4 +104,4 @@ def _by_stage(model: Evaluated) -> Table:
         for key, title in means.items()
         if found["damaged"][key]["value"] is not None
     ]
-    return Table(f"{model.prefix}accuracy by stage, and means", ("stage", "accuracy, %"), rows)
+    return Table(model.caption("accuracy by stage, and means"), ("stage", "accuracy, %"), rows)

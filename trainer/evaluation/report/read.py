@@ -55,10 +55,9 @@ class Evaluated:
         """The model in a sentence or a heading."""
         return self.name if self.alone else f"{self.tag} ({self.name})"
 
-    @property
-    def prefix(self) -> str:
-        """What begins a caption."""
-        return "" if self.alone else f"{self.tag}: "
+    def caption(self, text: str) -> str:
+        """What stands above a table or a plot of the model."""
+        return text[0].upper() + text[1:] if self.alone else f"{self.tag}: {text}"
 
     def at(self, where: str) -> str:
         """A heading for the model at a level, or the like."""
