@@ -116,7 +116,7 @@ def commands(answer_steps: int, chain_steps: int) -> list[str]:
         train.format("chains", chain_steps, 16, 3e-3) + chains,
         ask.format("eval-clean", "clean/sft/model", "bare.yaml"),
         ask.format("eval-chains", "chains/sft/model", "bare-chain.yaml"),
-        "report eval-clean eval-chains --bench bench --to report",
+        "report eval-clean eval-chains --name answers --name chains --to report",
     ]
 
 

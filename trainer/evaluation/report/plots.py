@@ -97,7 +97,7 @@ def lines(
     if reference:
         axis.axhline(scale * reference[0], color=_GRAY, linewidth=1, linestyle=(0, (2, 2)))
         axis.annotate(
-            reference[1], (0.01, scale * reference[0]), (0, 3), textcoords="offset points",
+            reference[1], (0.01, scale * reference[0]), (0, -11), textcoords="offset points",
             xycoords=("axes fraction", "data"), color=_GRAY, fontsize=9,
         )  # fmt: skip
     if zero:

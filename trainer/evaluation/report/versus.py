@@ -118,7 +118,7 @@ def _accuracies(
 def _tested(test: McNemar | None) -> list[Cell]:
     if test is None:
         return [Cell("-"), Cell("-")]
-    p = "< 0.001" if test.p < 0.001 else f"{test.p:.3f}"
+    p = "<0.001" if test.p < 0.001 else f"{test.p:.3f}"
     both = Cell(f"{test.only_first} / {test.only_second}", f"n = {test.n:,}")
     return [both, Cell(f"{p} ({test.method})", f"n = {test.only_first + test.only_second:,}")]
 
