@@ -65,7 +65,7 @@ def pictures(folder: Path, first: int, count: int) -> None:
     (folder / "questions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def recipes(folder: Path, rows: int, items: int) -> None:
+def recipes(folder: Path, rows: int) -> None:
     """The files that the commands take: what is done, what is built, how is asked."""
     chosen = [ops.get(name) for name in (*world.SEEN, *world.UNSEEN)]
     stages = {s: [op.name for op in chosen if op.stage == s] for s in STAGES}
@@ -130,7 +130,7 @@ def main() -> None:
     rows, items, answers, chains = (max(16, round(n * given.scale)) for n in sizes)
     pictures(given.out / "train", 0, rows)
     pictures(given.out / "test", TESTS_FROM, items)
-    recipes(given.out.resolve(), rows, items)
+    recipes(given.out.resolve(), rows)
     env = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
     for number, command in enumerate(commands(answers, chains)):
         if given.only is not None and number not in given.only:
