@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from annotate.grammar.effects import effect
-from annotate.grammar.names import Names, Slot, cell_name, common
+from annotate.grammar.names import Names, Slot, colored, common
 from annotate.grammar.numbers import SEVERITY, facts, level, share
 from annotate.grammar.pen import Pen, sentence
 from annotate.grammar.phrases import groups, texts
@@ -137,14 +137,14 @@ def _where(row: Row, seen: Seen, names: Names, pen: Pen) -> str:
     if ends := extremes(seen):
         low, high = ends
         slots |= {
-            "worst": cell_name(low, pen), "best": cell_name(high, pen),
+            "worst": colored(low, seen, pen), "best": colored(high, seen, pen),
             "wp": share(seen.kept[low], pen), "bp": share(seen.kept[high], pen),
             "only": pen.pick(("only ", "just ", "")) if seen.kept[low] < 0.5 else "",
         }  # fmt: skip
         pool += _TEXTS["where" if seen.kept[low] < 0.85 else "even"]
         order = pen.shuffled(i for i in range(9) if seen.detail[i] >= 0.15)
         for n, i in enumerate(order[:4], 1):
-            slots |= {f"c{n}": cell_name(i, pen), f"k{n}": share(seen.kept[i], pen)}
+            slots |= {f"c{n}": colored(i, seen, pen), f"k{n}": share(seen.kept[i], pen)}
             slots |= {f"g{n}": share(1 - seen.kept[i], pen)}
         pool += _TEXTS["cells"]
     if "dark illumination" in labels and seen.luma_clean - seen.luma_degraded > 0.02:
@@ -155,6 +155,16 @@ def _where(row: Row, seen: Seen, names: Names, pen: Pen) -> str:
     if "lens flare" in labels and seen.clipped_bright >= 0.02:
         slots["cb"] = share(seen.clipped_bright, pen)
         pool += _TEXTS["burnt"]
+    if seen.contrast_clean - seen.contrast_degraded > 0.02:
+        slots |= {
+            "ca": share(seen.contrast_clean, pen), "cb": share(seen.contrast_degraded, pen),
+        }  # fmt: skip
+        pool += _TEXTS["contrast"]
+    if seen.saturation_clean - seen.saturation_degraded > 0.02:
+        slots |= {
+            "sa": share(seen.saturation_clean, pen), "sb": share(seen.saturation_degraded, pen),
+        }  # fmt: skip
+        pool += _TEXTS["chroma"]
     return pen.choose(pool, slots)
 
 

@@ -20,6 +20,19 @@ def cell_name(index: int, pen: Pen) -> str:
     return pen.pick(CELL_WORDS[CELLS[index]])
 
 
+def tone(luma: float) -> Sequence[str]:
+    """Words for the mean brightness of a part of the clean picture, to stand before a color."""
+    return _TEXTS["bright" if luma > 0.6 else "deep" if luma < 0.28 else "middle"]
+
+
+def colored(index: int, seen: Seen, pen: Pen) -> str:
+    """A cell's name, mostly with its light and color: ``mostly blue upper left``."""
+    slots: Slot = {
+        "cell": cell_name(index, pen), "color": seen.colors[index], "tone": tone(seen.luma[index]),
+    }  # fmt: skip
+    return pen.choose(_TEXTS["place"], slots)
+
+
 class Names:
     """Things to mention, one after another, so that none returns before all have had their turn.
 
@@ -44,7 +57,10 @@ class Names:
         pen = self._pen
         busy = sorted(range(9), key=lambda i: (seen.detail[i], i))
         for i in itertools.chain(pen.shuffled(range(9)), pen.shuffled(range(9))):
-            slots: Slot = {"cell": cell_name(i, pen), "color": seen.colors[i]}
+            slots: Slot = {
+                "cell": cell_name(i, pen), "color": seen.colors[i],
+                "tone": tone(seen.luma[i]), "ground": _TEXTS["ground"],
+            }  # fmt: skip
             if seen.detail[i] > 0.5 and i in busy[6:]:
                 slots["busy"] = slots["cell"]
             elif seen.detail[i] < 0.5 and i in busy[:3]:
@@ -75,8 +91,11 @@ class Names:
         if len(own) > 2 and pen.chance(0.15):
             self._at += 1
             return f"{thing.text} and {own[self._at % len(own)].text}"
-        if self._vague and pen.chance(0.15):
-            return pen.choose(_TEXTS["part"], {"t": thing.text})
+        if self._vague and pen.chance(0.25):
+            whole: Slot = {"t": thing.text}
+            if thing.text.startswith("the "):
+                whole["p"] = thing.text[4:]
+            return pen.choose(_TEXTS["part"], whole)
         return thing.text
 
 

@@ -12,11 +12,11 @@ LEVELS = (0.2, 0.4, 0.6, 0.8)
 """Upper ends of the lower four of five levels of intensity."""
 
 SEVERITY = (
-    ("slight", "faint", "minor", "very mild", "weak", "subtle"),
-    ("mild", "modest", "fairly mild", "weak"),
-    ("moderate", "noticeable", "medium"),
-    ("strong", "heavy", "pronounced", "considerable"),
-    ("severe", "extreme", "very strong", "very heavy", "drastic"),
+    ("slight", "faint", "minor", "very mild", "weak", "subtle", "very light", "minimal"),
+    ("mild", "modest", "fairly mild", "weak", "light", "limited", "fairly weak"),
+    ("moderate", "noticeable", "medium", "appreciable", "distinct", "middling"),
+    ("strong", "heavy", "pronounced", "considerable", "marked", "substantial", "serious"),
+    ("severe", "extreme", "very strong", "very heavy", "drastic", "massive", "profound"),
 )
 """Adjectives by level."""
 
@@ -48,7 +48,9 @@ def about(value: float, pen: Pen) -> str:
     if value >= 2 and rest > 0.7 and pen.chance(0.4):
         return f"{pen.pick(('almost', 'nearly', 'just under', 'close to'))} {whole + 1}"
     n = max(1, round(value))
-    return pen.pick(("{}", "{}", "about {}", "roughly {}", "some {}", "around {}")).format(n)
+    return pen.pick(
+        ("{}", "{}", "about {}", "roughly {}", "some {}", "around {}", "approximately {}")
+    ).format(n)
 
 
 def pixels(value: float, pen: Pen) -> str:
@@ -65,7 +67,7 @@ def share(value: float, pen: Pen) -> str:
     percent = value * 100
     if percent < 0.95:
         return pen.pick(("less than one percent", "under 1 percent"))
-    if 0.09 < value < 0.92 and pen.chance(0.3):
+    if 0.09 < value < 0.92 and pen.chance(0.4):
         near, words = min(_FRACTIONS, key=lambda f: abs(f[0] - value))
         if abs(value / near - 1) < 0.02:
             return pen.pick(("about {}", "roughly {}", "{}")).format(words)
@@ -83,6 +85,8 @@ def share(value: float, pen: Pen) -> str:
             "{}%",
             "around {}%",
             "an estimated {} percent",
+            "approximately {}%",
+            "close to {} percent",
         )
     ).format(n)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from annotate.depth import tokens
 from annotate.grammar.influence import extremes
-from annotate.grammar.names import Names, Slot, cell_name, common
+from annotate.grammar.names import Names, Slot, cell_name, colored, common, tone
 from annotate.grammar.numbers import share
 from annotate.grammar.pen import Pen, Slots, sentence
 from annotate.grammar.phrases import groups, texts
@@ -207,9 +207,11 @@ class _Writer:
         if seen is None:
             return
         order = pen.shuffled(range(9))
-        for n in range(1 + (self.left > 60) + (self.left > 110)):
+        for n in range(1 + (self.left > 45) + (self.left > 75) + (self.left > 110)):
             a = order[2 * n]
-            own: Slot = {"cell": cell_name(a, pen), "color": seen.colors[a]}
+            own: Slot = {
+                "cell": cell_name(a, pen), "color": seen.colors[a], "tone": tone(seen.luma[a]),
+            }  # fmt: skip
             b = next((i for i in order if seen.colors[i] != seen.colors[a]), None)
             if b is not None:
                 own |= {"cell2": cell_name(b, pen), "color2": seen.colors[b]}
@@ -224,6 +226,8 @@ class _Writer:
             if seen.detail[busy] - seen.detail[calm] > 0.3:
                 own |= {"busy": cell_name(busy, pen), "calm": cell_name(calm, pen)}
                 own["busycolor"] = seen.colors[busy]
+                if 0.05 < seen.detail[a] < 0.9 * seen.detail[busy]:
+                    own["dn"] = share(seen.detail[a] / seen.detail[busy], pen)
             dim, *_, bright = sorted(range(9), key=lambda i: (seen.luma[i], i))
             if seen.luma[bright] - seen.luma[dim] > 0.15:
                 own |= {"bright": cell_name(bright, pen), "dim": cell_name(dim, pen)}
@@ -235,7 +239,7 @@ class _Writer:
         pen, kept = self.pen, self.seen.kept
         low, high = ends
         own: Slot = {
-            "worst": cell_name(low, pen), "best": cell_name(high, pen),
+            "worst": colored(low, self.seen, pen), "best": colored(high, self.seen, pen),
             "wp": share(kept[low], pen), "bp": share(kept[high], pen),
         }  # fmt: skip
         self._fitting(4.0, lambda: self._draw(_TEXTS["region"], own))
