@@ -13,6 +13,7 @@ from annotate.measure import CELLS, Seen
 
 Slot = dict[str, "str | Sequence[str] | Callable[[], str]"]
 _TEXTS = texts("names")
+_SHARED = ("thin", "bits", "who", "know", "hard", "bit", "at")
 
 
 def cell_name(index: int, pen: Pen) -> str:
@@ -103,7 +104,8 @@ def common(names: Names, pen: Pen) -> Slot:
     """Slots of every text: ``o``, ``po``, ``fine``, and ``o2`` for another thing."""
     inner: Slots = {"o": names}
     second: Slot = {"o2": names} if names.several else {}
-    return second | {
+    shared: Slot = {name: _TEXTS[name] for name in _SHARED}
+    return shared | second | {
         "o": names,
         "po": lambda: pen.write(pen.pick(_TEXTS["edge"]), inner),
         "fine": lambda: pen.write(pen.pick(_TEXTS["fine"]), inner),
