@@ -55,9 +55,9 @@ def influence(row: Row, scene: Scene, seen: Seen | None, pen: Pen) -> str:
             start = text[0] if proper else text[0].lower()
             text = f"{pen.pick(_TEXTS['links'])} {start}{text[1:]}"
         out.append(text)
-    if seen and pen.chance(min(0.9, 0.3 + 0.2 * total)):
+    if seen and pen.chance(min(0.75, 0.25 + 0.15 * total)):
         out.append(_where(row, seen, names, pen))
-    if scene.aspect and pen.chance(min(0.9, 0.15 + 0.2 * total)):
+    if scene.aspect and pen.chance(min(0.7, 0.15 + 0.15 * total)):
         out.append(_tie(row, scene, names, pen))
     # A pattern may hold two sentences; each begins with a capital.
     return " ".join(sentence(part) for text in out for part in _INNER_STOP.split(text) if part)

@@ -21,17 +21,17 @@ def cell_name(index: int, pen: Pen) -> str:
     return pen.pick(CELL_WORDS[CELLS[index]])
 
 
-def tone(luma: float) -> Sequence[str]:
-    """Words for the mean brightness of a part of the clean picture, to stand before a color."""
-    return _TEXTS["bright" if luma > 0.6 else "deep" if luma < 0.28 else "middle"]
+def light(luma: float) -> Slot:
+    """``tone``: words for the mean brightness of a part of the clean picture, if it has a mark."""
+    if 0.28 <= luma <= 0.6:
+        return {}
+    return {"tone": _TEXTS["bright" if luma > 0.6 else "deep"]}
 
 
 def colored(index: int, seen: Seen, pen: Pen) -> str:
     """A cell's name, mostly with its light and color: ``mostly blue upper left``."""
-    slots: Slot = {
-        "cell": cell_name(index, pen), "color": seen.colors[index], "tone": tone(seen.luma[index]),
-    }  # fmt: skip
-    return pen.choose(_TEXTS["place"], slots)
+    slots: Slot = {"cell": cell_name(index, pen), "color": seen.colors[index]}
+    return pen.choose(_TEXTS["place"], slots | light(seen.luma[index]))
 
 
 class Names:
@@ -60,8 +60,8 @@ class Names:
         for i in itertools.chain(pen.shuffled(range(9)), pen.shuffled(range(9))):
             slots: Slot = {
                 "cell": cell_name(i, pen), "color": seen.colors[i],
-                "tone": tone(seen.luma[i]), "ground": _TEXTS["ground"],
-            }  # fmt: skip
+                "ground": _TEXTS["ground"],
+            } | light(seen.luma[i])  # fmt: skip
             if seen.detail[i] > 0.5 and i in busy[6:]:
                 slots["busy"] = slots["cell"]
             elif seen.detail[i] < 0.5 and i in busy[:3]:
@@ -92,6 +92,8 @@ class Names:
         if len(own) > 2 and pen.chance(0.15):
             self._at += 1
             return f"{thing.text} and {own[self._at % len(own)].text}"
+        if thing.short and pen.chance(0.5) and not any(t.head == thing.head for t in own if t is not thing):
+            return thing.short
         if self._vague and pen.chance(0.25):
             whole: Slot = {"t": thing.text}
             if thing.text.startswith("the "):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from annotate.depth import tokens
 from annotate.grammar.influence import extremes
-from annotate.grammar.names import Names, Slot, cell_name, colored, common, tone
+from annotate.grammar.names import Names, Slot, cell_name, colored, common, light
 from annotate.grammar.numbers import share
 from annotate.grammar.pen import Pen, Slots, sentence
 from annotate.grammar.phrases import groups, texts
@@ -184,12 +184,12 @@ class _Writer:
         scene = self.scene
         if scene.asked and self.pen.chance(0.8):
             self._fitting(0.0, lambda: self._draw(_TEXTS["ask"], {"asked": scene.asked}), 4)
-        elif scene.question:
+        elif scene.question and self.pen.chance(0.6):
             own: Slot = {"question": scene.question}
             self._fitting(0.0, lambda: self._draw(_TEXTS["ask_quoted"], own), 4)
 
     def _kind(self) -> None:
-        if kind := _KIND.get(self.scene.aspect):
+        if (kind := _KIND.get(self.scene.aspect)) and self.pen.chance(0.5):
             self._fitting(0.5, lambda: self._draw(kind, {}))
 
     def _others(self) -> None:
@@ -207,11 +207,10 @@ class _Writer:
         if seen is None:
             return
         order = pen.shuffled(range(9))
-        for n in range(1 + (self.left > 45) + (self.left > 75) + (self.left > 110)):
+        for n in range(1 + (self.left > 60)):
             a = order[2 * n]
-            own: Slot = {
-                "cell": cell_name(a, pen), "color": seen.colors[a], "tone": tone(seen.luma[a]),
-            }  # fmt: skip
+            own: Slot = {"cell": cell_name(a, pen), "color": seen.colors[a]}
+            own |= light(seen.luma[a])
             b = next((i for i in order if seen.colors[i] != seen.colors[a]), None)
             if b is not None:
                 own |= {"cell2": cell_name(b, pen), "color2": seen.colors[b]}
@@ -234,7 +233,7 @@ class _Writer:
             self._fitting(1.5 + 0.1 * n, lambda: self._draw(_TEXTS["layout"], own))  # noqa: B023
 
     def _region(self) -> None:
-        if self.seen is None or not (ends := extremes(self.seen)):
+        if self.seen is None or not (ends := extremes(self.seen)) or self.pen.chance(0.4):
             return
         pen, kept = self.pen, self.seen.kept
         low, high = ends
