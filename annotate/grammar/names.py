@@ -92,11 +92,12 @@ class Names:
         if len(own) > 2 and pen.chance(0.15):
             self._at += 1
             return f"{thing.text} and {own[self._at % len(own)].text}"
-        if thing.short and pen.chance(0.5) and not any(t.head == thing.head for t in own if t is not thing):
+        alone = sum(t.head == thing.head for t in own) == 1
+        if thing.short and alone and pen.chance(0.5):
             return thing.short
         if self._vague and pen.chance(0.25):
             whole: Slot = {"t": thing.text}
-            if thing.text.startswith("the "):
+            if thing.text.startswith("the ") and not thing.plural:
                 whole["p"] = thing.text[4:]
             return pen.choose(_TEXTS["part"], whole)
         return thing.text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from collections.abc import Callable
 
 from annotate.grammar.pen import Pen
@@ -12,8 +14,8 @@ LEVELS = (0.2, 0.4, 0.6, 0.8)
 """Upper ends of the lower four of five levels of intensity."""
 
 SEVERITY = (
-    ("slight", "faint", "minor", "very mild", "weak", "subtle", "very light", "minimal"),
-    ("mild", "modest", "fairly mild", "weak", "light", "limited", "fairly weak"),
+    ("slight", "faint", "minor", "very mild", "weak", "subtle", "minimal"),
+    ("mild", "modest", "fairly mild", "weak", "limited", "fairly weak"),
     ("moderate", "noticeable", "medium", "appreciable", "distinct", "middling"),
     ("strong", "heavy", "pronounced", "considerable", "marked", "substantial", "serious"),
     ("severe", "extreme", "very strong", "very heavy", "drastic", "massive", "profound"),
@@ -315,13 +317,50 @@ _FILL: dict[str, tuple[tuple[str, ...], Callable[[_Record, dict[str, float]], No
 
 
 def _by_unit(r: _Record, params: tuple[Param, ...]) -> None:
-    """Slots by unit, for an operator that nothing above speaks for."""
+    """Slots by unit, for an operator that nothing above speaks for: ``p``, ``p2`` name a parameter
+    with its value, ``w`` is a length and ``s`` a share.
+    """
     for param in params:
         if param.unit == "px" and param.value > 0 and "w" not in r.slots:
             r.length("w", param.value)
         elif param.unit.startswith("share") and 0 < param.value <= 1 and "s" not in r.slots:
             r.share("s", param.value)
-    if params:
-        first = params[0]
-        name = first.name.replace("_", " ")
-        r.one_of("p", f"a~ {name} of {first.value:.3g} {first.unit}".strip())
+    named = [phrase for param in params if (phrase := named_value(param))]
+    if named:
+        following = itertools.cycle(r.pen.shuffled(named))
+        r.slots["p"] = lambda: next(following)
+        if len(named) > 1:
+            r.slots["p2"] = r.slots["p"]
+
+
+_UNITS = {
+    "px": "pixels", "deg": "degrees", "m": "meters", "mm/h": "millimeters an hour", "K": "kelvin",
+    "s": "seconds", "h": "hours",
+}  # fmt: skip
+_NO_UNIT = re.compile(r"x\b|full scale|1$|$", re.I)
+"""Units that say what a plain number is a multiple of."""
+
+
+def named_value(param: Param) -> str:
+    """``a~ visibility of 120 meters``; empty where name or unit is not made of plain words.
+
+    The value has three digits, as :func:`annotate.checks.check` reads it back.
+    """
+    name = param.name.replace("_", " ").lower()
+    unit = _UNITS.get(param.unit, param.unit)
+    words = f"{name} {unit}"
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9 /-]*", words.strip()) or len(words) > 60:
+        return ""
+    value = plain_number(param.value)
+    if unit.startswith("share"):
+        return f"a~ {name} of {plain_number(100 * param.value)} percent"
+    if _NO_UNIT.match(unit) or unit.lower() in name or name in unit.lower():
+        unit = ""
+    return f"a~ {name} of {value} {unit}".strip()
+
+
+def plain_number(value: float) -> str:
+    """Three significant digits, no exponent: ``0.0123``, ``17``, ``12000``."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 4
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

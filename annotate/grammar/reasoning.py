@@ -184,7 +184,7 @@ class _Writer:
         scene = self.scene
         if scene.asked and self.pen.chance(0.8):
             self._fitting(0.0, lambda: self._draw(_TEXTS["ask"], {"asked": scene.asked}), 4)
-        elif scene.question and self.pen.chance(0.6):
+        elif scene.question and self.pen.chance(0.5):
             own: Slot = {"question": scene.question}
             self._fitting(0.0, lambda: self._draw(_TEXTS["ask_quoted"], own), 4)
 
