@@ -12,16 +12,20 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from annotate.grammar.phrases import Texts, groups
-from annotate.terms import LABELS
+from annotate.terms import LABELS, Term
 
 
 class Family(NamedTuple):
-    """``words`` and ``labels`` that belong to it, known labels ``like`` it, blocks of clauses."""
+    """``words`` and ``labels`` that belong to it, known labels ``like`` it, blocks of clauses.
+
+    ``claims``: a pattern of names that no scene has; "" for none.
+    """
 
     name: str
     words: frozenset[str]
     labels: frozenset[str]
     like: frozenset[str]
+    claims: str
     texts: Texts
 
 
@@ -37,8 +41,9 @@ def families() -> Mapping[str, Family]:
         words, labels, like = (_bar(blocks.get(k, ())) for k in ("words", "labels", "like"))
         if unknown := like - set(LABELS):
             raise ValueError(f"family {name} is like {sorted(unknown)}, which are no labels")
-        texts = {k: v for k, v in blocks.items() if k not in {"words", "labels", "like"}}
-        found[name] = Family(name, words, labels, like, texts)
+        texts = {k: v for k, v in blocks.items() if k not in {"words", "labels", "like", "claims"}}
+        claims = "|".join(blocks.get("claims", ()))
+        found[name] = Family(name, words, labels, like, claims, texts)
     return found
 
 
@@ -63,8 +68,41 @@ def family_of(label: str) -> Family | None:
 
 
 def like(label: str) -> frozenset[str]:
-    """The known labels whose words hold for a label: itself, or those of its family."""
-    if label in LABELS:
-        return frozenset((label,))
-    family = family_of(label)
+    """The known labels whose words hold for a label, too: those of its family."""
+    family = None if label in LABELS else family_of(label)
     return family.like if family else frozenset()
+
+
+@cache
+def terms() -> tuple[Term, ...]:
+    """Names that claim something of a family, hard ones; true where one of the family is recorded.
+
+    ``also`` holds the family's :func:`mark`.
+    """
+    return tuple(
+        Term(f.claims, "", frozenset((mark(f.name),)), True)
+        for f in families().values()
+        if f.claims
+    )
+
+
+def mark(family: str) -> str:
+    """What stands for a family among labels: no label holds a colon."""
+    return f"family:{family}"
+
+
+def speaks_of(term: Term, text: str, label: str) -> bool:
+    """Whether a term, found as ``text``, may be said of a label without words of its own.
+
+    A name that tells one known label from its kin ("motion" blur, "Gaussian" noise) may not,
+    unless the label has it as well ("jpeg" of ``jpeg2000 compression``).
+    """
+    family = None if label in LABELS else family_of(label)
+    if family is None:
+        return False
+    if mark(family.name) in term.also:
+        return True
+    if not term.labels & family.like:
+        return False
+    own = term.label.partition(" ")[0]
+    return not own or own not in text or any(w.startswith(own) for w in label.split())

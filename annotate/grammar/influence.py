@@ -62,9 +62,9 @@ def influence(row: Row, scene: Scene, seen: Seen | None, pen: Pen) -> str:
         out.append(text)
     # Of a label without texts of its own, what was measured is the best that can be said.
     later = any(a.label not in EFFECTS for a in applied)
-    if seen and (pen.chance(min(0.75, 0.25 + 0.15 * total)) or later):
+    if seen and (pen.chance(min(0.6, 0.2 + 0.12 * total)) or later):
         out.append(_where(row, seen, names, pen))
-    if scene.aspect and pen.chance(min(0.7, 0.15 + 0.15 * total)):
+    if scene.aspect and pen.chance(min(0.5, 0.1 + 0.12 * total)):
         out.append(_tie(row, scene, names, pen))
     # A pattern may hold two sentences; each begins with a capital.
     return " ".join(sentence(part) for text in out for part in _INNER_STOP.split(text) if part)
@@ -109,7 +109,7 @@ def _one(applied: Applied, row: Row, names: Names, pen: Pen) -> str:
     slots["label"] = shown(applied.label)
     slots["i"] = f"{i:.2f}"
     # Of many records each has less to say.
-    crowd = 0.08 * len(row.applied)
+    crowd = 0.12 * len(row.applied)
     brief = 0.2 + 0.2 * pen.below(3) + crowd
     patterns = "short" if i < brief else "long" if i > 0.8 + crowd else "middle"
     for _ in range(4):  # a pattern may ask for more clauses than the record has numbers for

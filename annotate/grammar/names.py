@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from annotate.grammar.pen import Pen, Slots
 from annotate.grammar.phrases import texts
 from annotate.grammar.scene import Scene
+from annotate.grammar.things import Thing
 from annotate.grammar.words import CELL_WORDS
 from annotate.measure import CELLS, Seen
 
@@ -58,10 +59,8 @@ class Names:
         pen = self._pen
         busy = sorted(range(9), key=lambda i: (seen.detail[i], i))
         for i in itertools.chain(pen.shuffled(range(9)), pen.shuffled(range(9))):
-            slots: Slot = {
-                "cell": cell_name(i, pen), "color": seen.colors[i],
-                "ground": _TEXTS["ground"],
-            } | light(seen.luma[i])  # fmt: skip
+            slots: Slot = {"cell": cell_name(i, pen), "color": seen.colors[i]}
+            slots |= {"ground": _TEXTS["ground"]} | light(seen.luma[i])
             if seen.detail[i] > 0.5 and i in busy[6:]:
                 slots["busy"] = slots["cell"]
             elif seen.detail[i] < 0.5 and i in busy[:3]:
@@ -84,7 +83,11 @@ class Names:
         own, general, pen = self._own, self._general, self._pen
         if not own or (self._vague and pen.chance(max(0.2, 0.6 / (len(own) + 1)))):
             return pen.write(general[self._at % len(general)], {})
-        thing = own[self._at % len(own)]
+        return self._mention(own[self._at % len(own)])
+
+    def _mention(self, thing: Thing) -> str:
+        """A thing by its full name or another."""
+        own, pen = self._own, self._pen
         if thing.longer and pen.chance(0.4):
             return thing.longer
         if thing.head == "name":
@@ -106,10 +109,10 @@ class Names:
 def common(names: Names, pen: Pen) -> Slot:
     """Slots of every text: ``o``, ``po``, ``fine``, and ``o2`` for another thing."""
     inner: Slots = {"o": names}
-    second: Slot = {"o2": names} if names.several else {}
-    shared: Slot = {name: _TEXTS[name] for name in _SHARED}
-    return shared | second | {
-        "o": names,
-        "po": lambda: pen.write(pen.pick(_TEXTS["edge"]), inner),
-        "fine": lambda: pen.write(pen.pick(_TEXTS["fine"]), inner),
-    }
+    slots: Slot = {name: _TEXTS[name] for name in _SHARED}
+    if names.several:
+        slots["o2"] = names
+    slots["o"] = names
+    slots["po"] = lambda: pen.write(pen.pick(_TEXTS["edge"]), inner)
+    slots["fine"] = lambda: pen.write(pen.pick(_TEXTS["fine"]), inner)
+    return slots

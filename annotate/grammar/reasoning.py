@@ -204,10 +204,10 @@ class _Writer:
 
     def _layout(self) -> None:
         seen, pen = self.seen, self.pen
-        if seen is None:
+        if seen is None or pen.chance(0.3):
             return
         order = pen.shuffled(range(9))
-        for n in range(1 + (self.left > 60)):
+        for n in range(1 + (self.left > 90)):
             a = order[2 * n]
             own: Slot = {"cell": cell_name(a, pen), "color": seen.colors[a]}
             own |= light(seen.luma[a])
