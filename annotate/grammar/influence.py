@@ -55,7 +55,7 @@ def influence(row: Row, scene: Scene, seen: Seen | None, pen: Pen) -> str:
         out.append(pen.choose(_TEXTS["first"], slots))
     for n, a in enumerate(applied):
         text = _one(a, row, names, pen)
-        if n and pen.chance(0.25):
+        if n and pen.chance(0.15):
             proper = text[:2].isupper() or text.startswith(_PROPER)
             start = text[0] if proper else text[0].lower()
             text = f"{pen.pick(_TEXTS['links'])} {start}{text[1:]}"

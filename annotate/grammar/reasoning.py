@@ -194,7 +194,7 @@ class _Writer:
 
     def _others(self) -> None:
         others = self.pen.shuffled(self.scene.others)
-        if not others:
+        if not others or self.pen.chance(0.25):
             return
         own: Slot = dict(zip(("x", "x2", "x3"), others, strict=False))
         blocks = ("others_all", "others_two", "others_one")[max(0, 3 - len(others)) :]
