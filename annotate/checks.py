@@ -73,7 +73,9 @@ def check(
         *_length(case),
     ]
     scene = " ".join((question.question, *question.choices, question.answer, question.caption))
-    allowed = plain(" ".join((scene, *question.rationales)))
+    # Digits of a label are no string of digits: "JPEG2000".
+    labels = [label for label in case.recorded if label not in LABELS]
+    allowed = plain(" ".join((scene, *question.rationales, *labels)))
     parts = dict(zip(_PARTS, (chain.influence, chain.reasoning, chain.conclusion), strict=True))
     findings += [_finding(code, detail) for code, detail in prose.faults(parts, allowed)]
     return tuple(dict.fromkeys(findings))
