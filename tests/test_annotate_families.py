@@ -155,7 +155,9 @@ R = row("r", later("rain", 0.62))
 
 def test_a_later_label_that_is_not_spoken_of_is_missed() -> None:
     assert "missing" in judged(R, influence="The man and the fence are harder to see than usual.")
-    assert judged(R, influence="The heavy rain makes the man near the fence harder to see.") == set()
+    assert (
+        judged(R, influence="The heavy rain makes the man near the fence harder to see.") == set()
+    )
 
 
 def test_a_later_label_that_is_denied_or_missized_is_refused() -> None:
