@@ -46,7 +46,7 @@ def about(value: float, pen: Pen) -> str:
     whole = math.floor(value)
     rest = value - whole
     if value >= 2 and 0.02 < rest < 0.3 and pen.chance(0.4):
-        return f"{pen.pick(('just over', 'over', 'slightly over'))} {whole}"
+        return f"{pen.pick(('just over', 'slightly over'))} {whole}"
     if value >= 2 and rest > 0.7 and pen.chance(0.4):
         return f"{pen.pick(('almost', 'nearly', 'just under', 'close to'))} {whole + 1}"
     n = max(1, round(value))
@@ -74,7 +74,7 @@ def share(value: float, pen: Pen) -> str:
         if abs(value / near - 1) < 0.02:
             return pen.pick(("about {}", "roughly {}", "{}")).format(words)
         if abs(value / near - 1) < 0.12:
-            over = ("just over {}", "over {}", "slightly over {}")
+            over = ("just over {}", "slightly over {}")
             under = ("just under {}", "not quite {}", "almost {}", "nearly {}")
             return pen.pick(over if value > near else under).format(words)
     n = f"{percent:.1f}".removesuffix(".0") if percent < 5 else f"{percent:.0f}"
