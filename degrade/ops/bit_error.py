@@ -62,8 +62,9 @@ def bit_error(
     the link fades: from some place on up to the next marker one bit in about ``gap`` flips; libjpeg
     decodes what it gets. The variable-length codes are then read out of step: wrong blocks, shifted
     ones, and colours that drift off. The intervals, the places and the bits are drawn once: more
-    damage is the same errors and others. Headers and markers arrive intact. Where the decoder shows what it would without errors, the picture stays as it was: what
-    JPEG itself leaves out is ``jpeg_compression``.
+    damage is the same errors and others. Headers and markers arrive intact. Where the decoder shows
+    what it would without errors, the picture stays as it was: what JPEG itself leaves out is
+    ``jpeg_compression``.
     """
     settings = zip(hit.tolist(), gap.tolist(), quality.tolist(), seed.tolist(), strict=True)
     return through(_hit, x, list(settings))
