@@ -65,7 +65,8 @@ def build_dataset(
         ),
     ] = None,
     scale: Annotated[
-        float, typer.Option(min=0.0001, help="Multiply the rows of all splits, to try a recipe.")
+        float,
+        typer.Option(min=0.0001, max=1e6, help="Multiply the rows of all splits, to try a recipe."),
     ] = 1.0,
     seed: Seed = None,
     device: Device = "auto",
