@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -258,8 +259,20 @@ def built(dest: Path, result: Result, as_json: bool, quiet: bool) -> bool:
             values = (found[key] for key in ("rows", "ok", "clean", "groups"))
             table.add_row(split, *map(str, values))
         out.print(table)
+        for reason, number in _refused(counts).items():
+            say(
+                f"{number} without an accepted chain: {reason} (column `detail` says why)", "yellow"
+            )
         _told(dest, result)
     return bool(counts["ok"] < counts["rows"] or counts["quarantined"])
+
+
+def _refused(counts: dict[str, Any]) -> Counter[str]:
+    """Why rows have no accepted chain."""
+    found = Counter[str]()
+    for split in counts["splits"].values():
+        found.update({k: n for k, n in split["statuses"].items() if k != "ok"})
+    return found
 
 
 def _told(dest: Path, result: Result) -> None:

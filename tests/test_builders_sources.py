@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from builders.sources import files, kinds, read_spec
 from builders.sources import folder as folder_of_pictures
-from builders.sources.mapping import choices_of, explicit
+from builders.sources.mapping import answered, choices_of, explicit
 from builders.sources.values import RowError
 from degrade.errors import UserError
 from degrade.schema import Question
@@ -141,6 +141,12 @@ def test_an_answer_stands_for_its_option(
     (item,) = items(tmp_path, kind="folder", path=".")
     assert (item.question.answer_index, item.question.answer_as) == (expected, form)
     assert bool(item.question.answer) == (expected is not None)
+
+
+def test_an_answer_beyond_all_numbers_is_none_of_the_options() -> None:
+    question = answered(Question(choices=("red", "blue")), float("inf"))
+    with pytest.raises(ValueError, match="'inf' is none of"):
+        question.answered("index")
 
 
 def test_a_recipe_can_say_what_answers_are(tmp_path: Path) -> None:
