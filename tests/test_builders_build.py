@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import datasets
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import torch
+from PIL import Image
 
 from annotate.cli import Chains
 from builders import recipe as recipes
@@ -22,6 +26,7 @@ from builders.table import Dataset, Example
 from degrade import images
 from degrade.errors import StoppedError, UserError
 from degrade.schema import Question
+from degrade.verify import replay
 from tests.dataset_help import WORDS, picture
 
 
@@ -407,6 +412,34 @@ def test_a_full_disk_stops_with_a_message_and_the_same_command_goes_on(
             build(tmp_path / "out", recipe(8))
     build(tmp_path / "out", recipe(8))
     assert digests(tmp_path / "out") == digests(tmp_path / "whole")
+
+
+def test_row_groups_are_small_and_have_an_index_of_pages(tmp_path: Path) -> None:
+    """A viewer reads one row group to show a page; without the index it reads all of a column."""
+    source = {"kind": "houses", "name": "houses", "count": 80}
+    build(tmp_path / "out", recipe(72, sources=[source]))
+    (path,) = (tmp_path / "out" / "data").glob("train_rl-*")
+    written = pq.ParquetFile(path).metadata
+    groups = [written.row_group(i) for i in range(written.num_row_groups)]
+    assert [g.num_rows for g in groups] == [32, 22]
+    assert all(g.column(i).has_offset_index for g in groups for i in range(g.num_columns))
+
+
+def test_a_photograph_that_is_stored_turned_is_shown_as_it_was_degraded(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees to show it
+    (tmp_path / "photos").mkdir()
+    for i in range(2):
+        Image.fromarray(picture(i)).save(tmp_path / "photos" / f"{i}.jpg", exif=exif)
+    photos = {"kind": "folder", "name": "photos", "path": str(tmp_path / "photos")}
+    build(tmp_path / "out", recipe(sources=[photos], splits={"train": {"rows": 2}}, held_out={}))
+    height, width = picture(0).shape[:2]
+    found = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    for row, entry in zip(found["train"], Dataset(tmp_path / "out").entries(), strict=True):
+        assert row["image"].size == row["clean_image"].size == (height, width)
+        clean = np.asarray(row["clean_image"].convert("RGB"))
+        made = replay(clean, entry.row.applied, torch.device("cpu"))
+        assert np.array_equal(made, np.asarray(row["image"].convert("RGB")))
 
 
 def test_the_library_everybody_uses_reads_every_split_with_its_columns(tmp_path: Path) -> None:
