@@ -1,10 +1,10 @@
 """`kill -9` at random moments of a build, and the same command again, until it is done.
 
-    python benchmarks/killed.py [--recipe robust-r1-11k] [--scale 0.004] [--kills 20] [--seed 0]
+    python benchmarks/killed.py [--recipe robust-r1-11k] [--scale 0.004] [--builds 8] [--seed 0]
 
-One build is left alone, with one worker. Others are killed, each time with another number of
-workers; every data set that gets finished must be the first one byte for byte. Printed are the
-stages in which death came. Exits 1 at the first difference.
+One build is left alone, with one worker. Each of the others is killed one to three times, started
+with another number of workers each time, and then left to finish: its data set must be that of the
+first byte for byte. Printed are the stages in which death came. Exits 1 at the first difference.
 """
 
 from __future__ import annotations
@@ -67,31 +67,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", default="robust-r1-11k")
     parser.add_argument("--scale", type=float, default=0.004)
-    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--builds", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    draw, stages, finished, kills = random.Random(args.seed), Counter[str](), 0, 0
+    draw, stages = random.Random(args.seed), Counter[str]()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         begun = time.monotonic()
         subprocess.run(command(args.recipe, args.scale, folder / "whole", 1), check=True)
         lasted = time.monotonic() - begun
         whole = digests(folder / "whole")
-        while kills < args.kills or finished == 0:
-            out = folder / str(finished) / "whole"  # the card tells the folder's name
-            workers = draw.choice(WORKERS)
-            moment = draw.uniform(0, lasted) if kills < args.kills else 3600.0
-            if killed(command(args.recipe, args.scale, out, workers), moment):
-                kills += 1
-                stages[stage_of(out)] += 1
-                continue
+        for build in range(args.builds):
+            out = folder / str(build) / "whole"  # the card tells the folder's name
+            moments = [draw.uniform(0.1, 1) * lasted for _ in range(draw.randint(1, 3))]
+            for moment in moments:
+                if killed(command(args.recipe, args.scale, out, draw.choice(WORKERS)), moment):
+                    stages[stage_of(out)] += 1
+            killed(command(args.recipe, args.scale, out, draw.choice(WORKERS)), 3600)
             found = digests(out)
             if found != whole:
                 differ = sorted(n for n in whole | found if whole.get(n) != found.get(n))
-                sys.exit(f"After {kills} kills these files differ: {', '.join(differ)}")
-            finished += 1
+                sys.exit(f"Build {build}, {stages}: these files differ: {', '.join(differ)}")
     told = ", ".join(f"{n} in {stage}" for stage, n in stages.most_common())
-    print(f"{kills} kills ({told}); {finished} data sets finished, all {len(whole)} files the same")
+    print(
+        f"{stages.total()} kills ({told}); {args.builds} data sets, all {len(whole)} files the same"
+    )
 
 
 if __name__ == "__main__":
