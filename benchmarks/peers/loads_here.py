@@ -4,7 +4,7 @@
 
 FORMAT is ``dataset`` (the folder of a build) or an export's. `datasets` reads every split of every
 configuration, locally and as a stream: the same rows, all pictures whole. `webdataset` decodes
-every sample; TRL's trainers prepare every row of the first split, and collate twenty.
+every sample; TRL prepares every row of the split that its trainer is for, and collates some.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import tiny_llava
 from PIL import Image
 
 LOOKED_AT = 20
+TRAINED = {"trl-sft": ("train", "train_sft"), "trl-grpo": ("train", "train_rl")}
 PICTURES = ("image", "images", "clean_image", "clean", "jpg", "clean.jpg")
 
 
@@ -100,12 +101,13 @@ def trl(name: str, rows: Any) -> None:
     }
     model = tiny_llava.model(processor)
     if name == "trl-sft":
-        options = SFTConfig(**common, per_device_train_batch_size=LOOKED_AT, max_length=None)
+        size = min(LOOKED_AT, len(rows))
+        options = SFTConfig(**common, per_device_train_batch_size=size, max_length=None)
         made = SFTTrainer(model=model, processing_class=processor, train_dataset=rows, args=options)
         batch = next(iter(made.get_train_dataloader()))
         image = processor.tokenizer.convert_tokens_to_ids(tiny_llava.IMAGE)
         counted = (batch["input_ids"] == image).sum(1).tolist()
-        assert counted == [tiny_llava.TOKENS] * LOOKED_AT, counted
+        assert counted == [tiny_llava.TOKENS] * size, counted
     else:
         options = GRPOConfig(**common, num_generations=2, per_device_train_batch_size=2)
         made = GRPOTrainer(
@@ -128,7 +130,7 @@ def main(name: str, folder: Path) -> None:
         if name == "webdataset":
             webdataset(folder)
         for config, split, rows in every_split(folder, cache):
-            if name.startswith("trl") and (config, split) == ("default", "train"):
+            if config == "default" and split in TRAINED.get(name, ()):
                 trl(name, rows)
 
 

@@ -164,8 +164,8 @@ def degraded(data: Dataset, names: Operators) -> str:
                     for n, stage in names
                 ],
             ),
-            "Intensities by split, and below in numbers for all splits together, where a column counts "
-            "those above the one before and up to its own:",
+            "Intensities by split, then in numbers, all splits together: a column counts those "
+            "above the one before and up to its own.",
             "![Rows per operator and intensity](assets/intensities.png)",
             table(
                 ["operator", *(f"{(i + 1) / BINS:g}" for i in range(BINS))],
