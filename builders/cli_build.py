@@ -102,7 +102,7 @@ def build_dataset(
         chosen = chosen.scaled(scale)
     stage: ChainsStage = ctx.find_root().obj
     command = f"degrade-cli build dataset {Path(recipe).name} OUT"
-    command += "".join(f" --source {shown(text)}" for text in source or ())
+    command += "".join(f" \\\n    --source {shown(text)}" for text in source or ())
     command += f" --scale {scale:g}" if scale != 1.0 else ""
     command += f" --seed {seed}" if seed is not None else ""
     made = Build(

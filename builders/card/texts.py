@@ -287,11 +287,12 @@ def drawn_share(data: Dataset) -> str:
     sources = Counter[str]()
     for c in counts["splits"].values():
         sources.update(c["sources"])
-    if share := sum(sources[name] for name in drawn) / max(1, sources.total()):
+    if rows := sum(sources[name] for name in drawn):
+        share = "All" if rows == sources.total() else f"{rows:,} of"
         return (
-            f"{share:.0%} of the pictures are drawn scenes, not photographs: their light, texture "
-            "and clutter are simpler than a camera's, and their questions come from templates. "
-            "Check on photographs what you learn from them."
+            f"{share} {sources.total():,} rows show drawn scenes, not photographs: their light, "
+            "texture and clutter are simpler than a camera's, and their questions come from "
+            "templates. Check on photographs what you learn from them."
         )
     return ""
 
