@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 from annotate import prose
 from annotate.depth import tokens
+from annotate.families import family_of, speaks_of
 from annotate.lexicon import Claim, around, claims, plain, roots, severity
 from annotate.support import contradicts, names
 from annotate.terms import ANY, LABELS
 from annotate.views import damaged_view
-from degrade.schema import Chain, Code, Finding, Malformed, Question, Row
+from degrade.schema import Applied, Chain, Code, Finding, Malformed, Question, Row
 
-CHECKS_VERSION = 1
+CHECKS_VERSION = 2
 """Raised whenever a verdict can change: stored answers are then judged again."""
 
 LENGTH_LOW, LENGTH_HIGH = 0.5, 1.6
@@ -72,7 +73,9 @@ def check(
         *_length(case),
     ]
     scene = " ".join((question.question, *question.choices, question.answer, question.caption))
-    allowed = plain(" ".join((scene, *question.rationales)))
+    # Digits of a label are no string of digits: "JPEG2000".
+    labels = [label for label in case.recorded if label not in LABELS]
+    allowed = plain(" ".join((scene, *question.rationales, *labels)))
     parts = dict(zip(_PARTS, (chain.influence, chain.reasoning, chain.conclusion), strict=True))
     findings += [_finding(code, detail) for code, detail in prose.faults(parts, allowed)]
     return tuple(dict.fromkeys(findings))
@@ -134,7 +137,8 @@ def _true_of(claim: Claim, recorded: dict[str, tuple[float, ...]]) -> set[str]:
     """The recorded labels that a claim may be about."""
     if ANY in claim.term.also:
         return set(recorded)
-    return set(recorded) & claim.term.labels
+    kin = {label for label in recorded if speaks_of(claim.term, claim.text, label)}
+    return kin | (set(recorded) & claim.term.labels)
 
 
 def _about(claim: Claim, recorded: dict[str, tuple[float, ...]]) -> set[str]:
@@ -196,8 +200,8 @@ def _says_clean(case: _Case, spoken: bool) -> bool:
 
 def _invented(case: _Case) -> list[Finding]:
     findings = []
-    # A label of a later operator may look like anything: then only names are judged.
-    later = any(not _listed(label) for label in case.recorded)
+    # A label that belongs nowhere may look like anything: then only names are judged.
+    later = any(label not in LABELS and family_of(label) is None for label in case.recorded)
     for part, (_, found) in zip(_PARTS, case.said, strict=True):
         for claim in found:
             if claim.negated or claim.excused or _true_of(claim, case.recorded):
@@ -211,10 +215,6 @@ def _invented(case: _Case) -> list[Finding]:
                 )
             )
     return findings
-
-
-def _listed(label: str) -> bool:
-    return label in LABELS
 
 
 def _severity(case: _Case) -> list[Finding]:
@@ -265,6 +265,27 @@ def _parameters(case: _Case) -> list[Finding]:
                         f"INFLUENCE says {match[0]!r} of {label}; its {name} is {recorded[0]:.4g}"
                     )
                     findings.append(_finding("parameters", detail))
+    return findings + [f for a in case.row.applied if a.label not in LABELS for f in _read(case, a)]
+
+
+def _read(case: _Case, applied: Applied) -> list[Finding]:
+    """Numbers said of a label without words of its own: its intensity, parameters by their name.
+
+    Signs are not compared: a plain text has no hyphens.
+    """
+    same = [a for a in case.row.applied if a.label == applied.label]
+    said = {f"{plain(applied.label)} at": [a.intensity for a in same]}
+    for param in applied.params:
+        values = [p.value for a in same for p in a.params if p.name == param.name]
+        scale = 100.0 if param.unit.startswith("share") else 1.0
+        said[f"{plain(param.name.replace('_', ' '))} of"] = [v * scale for v in values]
+    findings = []
+    for words, values in said.items():
+        for match in re.finditer(rf"\b{re.escape(words)} (\d+(?:\.\d+)?)", case.influence):
+            given = float(match[1][:12])
+            if min(abs(given - abs(v)) - 0.02 * abs(v) for v in values) > 0.006:
+                detail = f"INFLUENCE says {match[0]!r}; the recorded value is {values[0]:.4g}"
+                findings.append(_finding("parameters", detail))
     return findings
 
 

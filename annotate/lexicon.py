@@ -1,7 +1,7 @@
 """Where a text claims that a picture is damaged, how strongly, and whether it denies it.
 
 The words are in ``annotate/terms.py``. A label that is not listed there, of a later operator, is
-claimed by its own name.
+claimed by its own name and by words of its family (``annotate/families.py``).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+from annotate.families import terms as family_terms
 from annotate.terms import LABELS, PICTURE, TERMS, Term
 
 
@@ -58,7 +59,7 @@ def _openings(extra: frozenset[str]) -> tuple[tuple[re.Pattern[str], str, Term],
         if words := _WORD.findall(plain(label)):
             term = Term(" ".join(words), label, frozenset(), True)
             found.append((re.compile(words[0]), term.pattern, term))
-    for term in TERMS:
+    for term in (*family_terms(), *TERMS):
         found += [(_opening(text), text, term) for text in _alternatives(term.pattern)]
     return tuple(found)
 

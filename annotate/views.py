@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from annotate.lexicon import plain, root, words_of
 
@@ -128,6 +129,21 @@ def _compiled(own: str, scenic: str, phrases: str) -> re.Pattern[str]:
 
 
 _PATTERNS = {label: _compiled(*views) for label, views in _VIEWS.items()}
+_OPAQUE = frozenset("and of the low high error change loss shift video".split())
+
+
+@lru_cache(maxsize=1 << 10)
+def _later(label: str) -> re.Pattern[str] | None:
+    """For a label without words of its own: "it is raining", "a foggy street", of its name."""
+    words = [w for w in plain(label).split() if len(w) > 2 and w.isalpha() and w not in _OPAQUE]
+    if not words:
+        return None
+    forms = "|".join(f"{re.escape(w)}{w[-1]}?(?:y|ing|ed)" for w in words)
+    return re.compile(
+        rf"\b(?:(?:it|{_PLACES}) {_IS} (?:{forms})"
+        rf"|(?:a|an|this|the) (?:(?:very|quite|rather) )?(?:{forms}) (?:{_ATTRIBUTED}))\b"
+    )
+
 
 # A quick look first: most reasonings hold none of the words.
 _GENERAL = frozenset(
@@ -167,6 +183,7 @@ def damaged_view(
     A clause that shows that it knows of the damage ("despite the dim light", "not dark") passes;
     so does a word that the question, the choices, the answer, the caption or a rationale holds.
     """
+    recorded = list(recorded)
     labels = [label for label in recorded if label in _PATTERNS]
     words = frozenset(words_of(text)) if labels else frozenset[str]()
     labels = [label for label in labels if not _NEEDED[label].isdisjoint(words)]
@@ -185,4 +202,24 @@ def damaged_view(
                 continue
             found.append((label, match[0]))
             break
+    return found + _later_views(text, [r for r in recorded if r not in _PATTERNS], excused)
+
+
+def _later_views(text: str, labels: list[str], excused: frozenset[str]) -> list[tuple[str, str]]:
+    found = []
+    for label in labels:
+        if (pattern := _later(label)) is None:
+            continue
+        for clause in _CLAUSE.split(text):
+            match = pattern.search(clause)
+            if (
+                match is None
+                or _AWARE.search(clause)
+                or _AWARE_BEFORE.search(clause[: match.start()])
+            ):
+                continue
+            named = {root(w) for w in plain(label).split()}
+            if not named.intersection(root(w) for w in match[0].split() if root(w) in excused):
+                found.append((label, match[0]))
+                break
     return found

@@ -8,7 +8,7 @@ releases of what we use or want far more than loading needs; they borrow torch f
 own loaders then read our exports: LLaMA-Factory to the tokens and labels of every row, lmms-eval to
 the scores of every task, VLMEvalKit to every cell of its report. VLMEvalKit itself is not on the
 package index; ms-vlmeval is its code as ModelScope packs it. What installs beside us (datasets,
-webdataset, TRL, pandas) is loaded in the tests.
+webdataset, TRL) reads the data set and the exports made for it whole, local and streamed.
 """
 
 from __future__ import annotations
@@ -74,6 +74,9 @@ ITSELF = {
     "lmms-eval": "lmms-eval==0.7.3",
     "vlmevalkit": "ms-vlmeval==0.0.20",
 }
+HERE = ("dataset", "imagefolder", "trl-sft", "trl-grpo", "webdataset")
+"""What is read in this environment: the data set itself, and exports."""
+
 EVALUATORS = ("lmms-eval", "vlmevalkit")
 
 
@@ -97,13 +100,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", type=Path)
     kept = Path(tempfile.gettempdir()) / "degrade-loaders"
-    parser.add_argument("--only", nargs="*", choices=list(NEEDS), help="Of the loaders.")
+    parser.add_argument("--only", nargs="*", choices=[*HERE, *NEEDS], help="Of the loaders.")
     parser.add_argument("--environments", type=Path, default=kept, help="Kept between runs.")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         built = [args.data] if args.data else _small(folder)
-        for name in args.only or NEEDS:
+        for name in args.only or [*HERE, *NEEDS]:
             for data in map(Dataset, built):
                 if not data.benchmark or name in EVALUATORS:
                     _load(name, data, folder, args.environments)
@@ -124,18 +127,23 @@ def _small(folder: Path) -> list[Path]:
 
 def _load(name: str, data: Dataset, folder: Path, environments: Path) -> None:
     """Export in a format and have its own loader read that."""
-    out = folder / f"{data.folder.name}-{name}"
-    rows = export(data, name, out)["rows"]
-    print(f"\n{ITSELF[name]}, {data.name}, {rows} rows", flush=True)
-    python = environment(environments, name)
-    script = PEERS / f"loads_{name.replace('-', '_')}.py"
+    out = data.folder
+    rows = data.info["counts"]["rows"]
+    if name != "dataset":
+        out = folder / f"{data.folder.name}-{name}"
+        rows = export(data, name, out)["rows"]
+    print(f"\n{ITSELF.get(name, name)}, {data.name}, {rows} rows", flush=True)
+    if name in HERE:
+        command = [sys.executable, str(PEERS / "loads_here.py"), name, str(out)]
+    else:
+        script = PEERS / f"loads_{name.replace('-', '_')}.py"
+        command = [str(environment(environments, name)), str(script), str(out)]
     settings = {
         "HF_HUB_OFFLINE": "1",
         "HF_HOME": str(folder / "cache"),
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "TQDM_DISABLE": "1",
     }
-    command = [str(python), str(script), str(out)]
     done = subprocess.run(command, env=os.environ | settings, stderr=subprocess.PIPE, check=False)
     if done.returncode:
         sys.exit(done.stderr.decode(errors="replace"))

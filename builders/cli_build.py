@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +66,8 @@ def build_dataset(
         ),
     ] = None,
     scale: Annotated[
-        float, typer.Option(min=0.0001, help="Multiply the rows of all splits, to try a recipe.")
+        float,
+        typer.Option(min=0.0001, max=1e6, help="Multiply the rows of all splits, to try a recipe."),
     ] = 1.0,
     seed: Seed = None,
     device: Device = "auto",
@@ -100,7 +102,7 @@ def build_dataset(
         chosen = chosen.scaled(scale)
     stage: ChainsStage = ctx.find_root().obj
     command = f"degrade-cli build dataset {Path(recipe).name} OUT"
-    command += "".join(f" --source {shown(text)}" for text in source or ())
+    command += "".join(f" \\\n    --source {shown(text)}" for text in source or ())
     command += f" --scale {scale:g}" if scale != 1.0 else ""
     command += f" --seed {seed}" if seed is not None else ""
     made = Build(
@@ -257,8 +259,20 @@ def built(dest: Path, result: Result, as_json: bool, quiet: bool) -> bool:
             values = (found[key] for key in ("rows", "ok", "clean", "groups"))
             table.add_row(split, *map(str, values))
         out.print(table)
+        for reason, number in _refused(counts).items():
+            say(
+                f"{number} without an accepted chain: {reason} (column `detail` says why)", "yellow"
+            )
         _told(dest, result)
     return bool(counts["ok"] < counts["rows"] or counts["quarantined"])
+
+
+def _refused(counts: dict[str, Any]) -> Counter[str]:
+    """Why rows have no accepted chain."""
+    found = Counter[str]()
+    for split in counts["splits"].values():
+        found.update({k: n for k, n in split["statuses"].items() if k != "ok"})
+    return found
 
 
 def _told(dest: Path, result: Result) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from rich.table import Table
 from rich.text import Text
 
@@ -78,6 +79,7 @@ def push(
     if not re.fullmatch(r"(?:[\w.-]+/)?[\w.-]+", repo):
         raise UserError(f"{repo!r} is no repository. Give owner/name, such as me/robust-r1-11k.")
     data = Dataset(folder)
+    _require_whole(data)
     rights.require(data, accept_licenses, recipe_only)
     hub = None if dry_run else Hub(repo, token, endpoint)
     repo = hub.named() if hub else repo  # early: a wrong token is said before anything is made
@@ -105,6 +107,20 @@ def push(
             return result | {"url": "", "files": files, "deleted": [], "bytes": _bytes(files)}
         fingerprint = data.fingerprint
         return result | _send(hub, groups, private, fingerprint, overwrite, progress)
+
+
+def _require_whole(data: Dataset) -> None:
+    """Refuse to publish less than the summary says there is."""
+    try:
+        found = sum(pq.read_metadata(path).num_rows for path in data.files)
+    except (OSError, ValueError) as error:  # ValueError: Arrow's
+        raise UserError(f"A file of {data.folder} cannot be read: {error}") from None
+    counted = data.info["counts"].get("rows")
+    if found != counted:
+        raise UserError(
+            f"{data.folder / DATA} holds {found} rows, {INFO} counts {counted}: a file is missing "
+            "or was changed. `degrade-cli validate` tells more; build the data set again."
+        )
 
 
 def show(result: dict[str, Any]) -> None:

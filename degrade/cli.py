@@ -241,6 +241,7 @@ app.add_typer(builders.build, name="build")
 app.add_typer(trainer.train, name="train")
 app.command()(trainer.ask)
 app.command()(trainer.evaluate)
+app.command()(trainer.report)
 for _command in (
     builders.export,
     builders.formats,

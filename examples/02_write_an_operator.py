@@ -10,7 +10,7 @@ from degrade.params import Draw, Images, PerImage, Severity
 from degrade.registry import operator
 
 
-@operator(stage="acquisition", refs=("natural vignetting, cos^4 law",))
+@operator(stage="acquisition", family="shading", refs=("natural vignetting, cos^4 law",))
 def vignette(
     x: Images,
     corner_loss: Annotated[PerImage, Severity(0.0, 3.0, unit="EV")],

@@ -20,8 +20,8 @@ from builders.sources.inline import parted
 from builders.staged import Machine
 from builders.table import Dataset, Example
 from degrade.errors import UserError
+from tests.build_help import card, silent
 from tests.sources_help import jpeg
-from tests.test_builders_build import card, silent
 
 ASK = "Please answer directly with only the letter of the correct option and nothing else."
 

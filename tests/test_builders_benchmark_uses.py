@@ -28,10 +28,10 @@ from builders.table import CARD, DATA, Dataset
 from builders.validate import Report, validate
 from degrade.errors import UserError
 from degrade.runs import pretty, read_json
+from tests.build_help import card, silent
 from tests.dataset_faults import Columns, change, edit, errors, recorded
 from tests.test_builders_benchmark import LEVELS, build, recipe
 from tests.test_builders_benchmark_sources import RELEASE, release
-from tests.test_builders_build import card, silent
 
 SCENES = {"kind": "scenes", "name": "scenes", "rows": 18, "size": [192, 160], "seed": 3}
 

@@ -2,112 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import datasets
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import torch
+from PIL import Image
 
-from annotate.cli import Chains
 from builders import recipe as recipes
-from builders.dataset import Build, Machine, Result
-from builders.recipe import DatasetRecipe
-from builders.sources import Item, SourceSpec
+from builders.sources import Item
 from builders.table import Dataset, Example
 from degrade import images
-from degrade.errors import StoppedError, UserError
 from degrade.schema import Question
+from degrade.verify import replay
+from tests.build_help import Houses, build, digests, recipe, rows_of
 from tests.dataset_help import WORDS, picture
-
-
-class Houses(SourceSpec):
-    """Numbered pictures, each with one question; some defects on request."""
-
-    kind: Literal["houses"] = "houses"
-    count: int = 40
-    broken: tuple[int, ...] = ()
-    missing: tuple[int, ...] = ()
-    twice: bool = False
-    copies: int = 0
-    wrong: bool = False
-
-    def items(self, base: Path, wanted: int | None) -> Iterator[Item]:
-        for i in range(self.count if wanted is None else wanted):
-            yield self._item(i)
-        if self.twice:
-            yield self._item(0)
-        for i in range(self.copies):  # the same picture at another size and compression
-            pixels = picture(i, 192, 144)[::2, ::2] if i % 2 else picture(i)
-            data = images.encode(pixels, "jpg", None)
-            yield Item(f"copy{i}", data, f"copy{i}.jpg", self._question(i + 1000), "CC0-1.0")
-
-    def _question(self, i: int) -> Question:
-        answer = "purple" if self.wrong and i == 3 else WORDS[i % 4]
-        return Question(
-            question=f"What color is the door of house {i}?",
-            choices=WORDS,
-            answer=answer,
-            caption=f"A house with a {WORDS[i % 4]} door beside a garden wall.",
-        )
-
-    def _item(self, i: int) -> Item:
-        data: bytes | None = images.encode(picture(i), "png", None)
-        if i in self.broken:
-            data = b"rubbish"
-        if i in self.missing:
-            return Item(f"{i:04d}", None, "", self._question(i), problem="missing_picture")
-        return Item(f"{i:04d}", data, f"{i:04d}.png", self._question(i), "CC0-1.0")
-
-
-def recipe(rows: int = 24, **changes: Any) -> DatasetRecipe:
-    data = {
-        "name": "houses",
-        "summary": "Doors of houses.",
-        "sources": [{"kind": "houses", "name": "houses"}],
-        "held_out": {"operators": ["motion_blur", "scan_lines"], "intensities": [0.1, 0.5]},
-        "splits": {
-            "train": {
-                "rows": rows,
-                "operators": "seen",
-                "intensities": "seen",
-                "use": {"sft": 0.25, "rl": 0.75},
-            },
-            "validation": {"rows": 4, "operators": "seen", "intensities": "seen"},
-            "test_unseen": {"rows": 4, "operators": "unseen", "intensities": "unseen"},
-        },
-    }
-    return DatasetRecipe.model_validate(data | changes)
-
-
-@contextmanager
-def silent(_: str) -> Iterator[Callable[[int, int], None]]:
-    yield lambda done, total: None
-
-
-def card(folder: Path) -> None:
-    (folder / "README.md").write_text("A card.")
-
-
-def build(out: Path, chosen: DatasetRecipe, workers: int = 2, **options: Any) -> Result:
-    made = Build(chosen, Path(), out, Chains(), card, Machine(workers=workers))
-    return made.run(silent, **options)
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file()
-    }
-
-
-def rows_of(folder: Path) -> list[Example]:
-    return [entry.row for entry in Dataset(folder).entries(pictures=False)]
 
 
 def test_every_split_has_its_rows_and_a_chain_for_each(tmp_path: Path) -> None:
@@ -181,43 +95,6 @@ def test_bad_rows_are_kept_with_a_reason_and_replaced(tmp_path: Path) -> None:
     assert counts["rows"] == 32
 
 
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ({"twice": True}, "row '0000': the id occurs twice"),
-        ({"wrong": True}, "row '0003': the answer 'purple' is none of"),
-        ({"count": 20}, "hold 20 usable rows of 20 different pictures"),
-        ({"colour": 1}, "Unknown key 'colour'"),
-    ],
-)
-def test_what_cannot_be_right_is_refused_with_the_row(
-    tmp_path: Path, source: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        build(tmp_path / "out", recipe(sources=[{"kind": "houses", "name": "houses"} | source]))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"colour": 1}, "colour"),
-        ({"sources": []}, "at least 1"),
-        ({"sources": [{"kind": "hauses", "name": "a"}]}, "Did you mean 'houses'"),
-        ({"held_out": {"operators": ["blur"]}}, "Unknown operator 'blur'"),
-        ({"held_out": {}}, "leaves no unseen operators"),
-        ({"splits": {"train": {"rows": 4, "use": {"sft": 0.5}}}}, "sum to 0.5"),
-        ({"splits": {"all": {"rows": 4}}}, "name the split otherwise"),
-        ({"splits": {"train": {"rows": 4, "use": {"default": 1}}}}, "name the use otherwise"),
-        ({"splits": {"train": {"rows": 4, "degrade": "single"}}}, "needs op and intensity"),
-        ({"splits": {"train": {"rows": 4, "degrade": "robust-r1-eval"}}}, "several levels"),
-        ({"splits": {"train": {"rows": 4, "degrade": "robust"}}}, "Did you mean 'robust-r1'"),
-    ],
-)
-def test_a_recipe_that_cannot_work_is_refused(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        recipe(**changes)
-
-
 def test_presets_are_valid_and_the_paper_one_has_its_numbers() -> None:
     for name in recipes.preset_names():
         chosen, _ = recipes.load(name)
@@ -227,16 +104,6 @@ def test_presets_are_valid_and_the_paper_one_has_its_numbers() -> None:
     assert paper.splits["validation"].rows == 1000
     for split in paper.splits:
         assert paper.degradation(split, Path()).clean == 0.05
-
-
-def test_another_recipe_is_refused_and_replaces_with_overwrite(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    build(out, recipe())
-    with pytest.raises(UserError, match="differ in: recipe"):
-        build(out, recipe(rows=20))
-    build(out, recipe(rows=20), overwrite=True)
-    assert len(rows_of(out)) == 28
-    assert Dataset(out).info["counts"]["splits"]["train"]["rows"] == 20
 
 
 def test_degraded_pictures_that_fit_are_used_again(tmp_path: Path) -> None:
@@ -280,28 +147,6 @@ def test_overwriting_reads_the_sources_anew_and_changes_the_fingerprint(tmp_path
     assert str(tmp_path) not in "".join(
         (out / name).read_text() for name in ("dataset.json", "recipe.yaml", "quarantine.jsonl")
     )
-
-
-def test_what_cannot_be_built_leaves_what_is_there(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    build(out, recipe())
-    before = digests(out)
-    source = {"kind": "houses", "name": "houses", "wrong": True}
-    with pytest.raises(UserError, match="purple"):
-        build(out, recipe(sources=[source]), overwrite=True)
-    assert digests(out) == before
-    (out / "mine.txt").write_text("Not of a build.")
-    with pytest.raises(UserError, match=r"mine\.txt"):
-        build(out, recipe(rows=20), overwrite=True)
-    assert digests(out) == before | {"mine.txt": hashlib.sha256(b"Not of a build.").hexdigest()}
-
-
-def test_a_mended_recipe_is_not_taken_for_another_job(tmp_path: Path) -> None:
-    source = {"kind": "houses", "name": "houses", "count": 20}
-    with pytest.raises(UserError, match="hold 20 usable rows"):
-        build(tmp_path / "out", recipe(sources=[source]))
-    build(tmp_path / "out", recipe(8, sources=[source]))
-    assert len(rows_of(tmp_path / "out")) == 16
 
 
 @pytest.mark.parametrize(
@@ -349,64 +194,32 @@ def test_more_questions_about_a_picture_than_a_split_holds_are_counted(tmp_path:
     assert len({row.group for row in rows_of(tmp_path / "out") if row.split == "train"}) == 1
 
 
-@pytest.mark.parametrize("chains", [{"writer": "lmm"}, {"writr": "offline"}])
-def test_wrong_options_of_chains_are_refused_before_anything_is_done(
-    tmp_path: Path, chains: dict[str, str]
-) -> None:
-    with pytest.raises(UserError, match=r"lmm|writ"):
-        build(tmp_path / "out", recipe(chains=chains))
-    assert not (tmp_path / "out").exists()
-    assert not (tmp_path / "out.build").exists()
+def test_row_groups_are_small_and_have_an_index_of_pages(tmp_path: Path) -> None:
+    """A viewer reads one row group to show a page; without the index it reads all of a column."""
+    source = {"kind": "houses", "name": "houses", "count": 80}
+    build(tmp_path / "out", recipe(72, sources=[source]))
+    (path,) = (tmp_path / "out" / "data").glob("train_rl-*")
+    written = pq.ParquetFile(path).metadata
+    groups = [written.row_group(i) for i in range(written.num_row_groups)]
+    assert [g.num_rows for g in groups] == [32, 22]
+    assert all(g.column(i).has_offset_index for g in groups for i in range(g.num_columns))
 
 
-def test_a_data_set_inside_its_source_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(images.encode(picture(0), "png", None))
-    source = {"kind": "folder", "name": "photos", "path": str(tmp_path)}
-    with pytest.raises(UserError, match="lies inside the source"):
-        build(tmp_path / "out", recipe(sources=[source]))
-
-
-class Killed(BaseException):
-    """Stands for a death between any two writes."""
-
-
-@pytest.mark.parametrize("step", range(1, 60, 7))
-def test_a_build_that_dies_anywhere_ends_as_one_that_does_not(
-    tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every commit of a file is by renaming: dying at the n-th of them covers all stages."""
-    build(tmp_path / "whole", recipe(8))
-    left = [step]
-    rename = Path.replace
-
-    def mortal(self: Path, target: Any) -> Path:
-        left[0] -= 1
-        if left[0] == 0:
-            raise Killed
-        return rename(self, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", mortal)
-        with pytest.raises(Killed):
-            build(tmp_path / "out", recipe(8), workers=1)
-    build(tmp_path / "out", recipe(8))
-    assert digests(tmp_path / "out") == digests(tmp_path / "whole")
-
-
-def test_a_full_disk_stops_with_a_message_and_the_same_command_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    build(tmp_path / "whole", recipe(8))
-
-    def full(self: Any, columns: Mapping[str, Any]) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("degrade.shards.ParquetShard.add", full)
-        with pytest.raises(StoppedError, match="No space left"):
-            build(tmp_path / "out", recipe(8))
-    build(tmp_path / "out", recipe(8))
-    assert digests(tmp_path / "out") == digests(tmp_path / "whole")
+def test_a_photograph_that_is_stored_turned_is_shown_as_it_was_degraded(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees to show it
+    (tmp_path / "photos").mkdir()
+    for i in range(2):
+        Image.fromarray(picture(i)).save(tmp_path / "photos" / f"{i}.jpg", exif=exif)
+    photos = {"kind": "folder", "name": "photos", "path": str(tmp_path / "photos")}
+    build(tmp_path / "out", recipe(sources=[photos], splits={"train": {"rows": 2}}, held_out={}))
+    height, width = picture(0).shape[:2]
+    found = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    for row, entry in zip(found["train"], Dataset(tmp_path / "out").entries(), strict=True):
+        assert row["image"].size == row["clean_image"].size == (height, width)
+        clean = np.asarray(row["clean_image"].convert("RGB"))
+        made = replay(clean, entry.row.applied, torch.device("cpu"))
+        assert np.array_equal(made, np.asarray(row["image"].convert("RGB")))
 
 
 def test_the_library_everybody_uses_reads_every_split_with_its_columns(tmp_path: Path) -> None:

@@ -201,11 +201,13 @@ def test_writing_it_again_gives_the_same_bytes(built: Path, data: Path) -> None:
 def test_limits_name_what_is_known_of_it(data: Path) -> None:
     info = read_json(data / INFO)
     info["counts"]["ok"] -= 3
+    sources = info["counts"]["splits"]["validation"]["sources"]
+    sources |= {"photos": 1, "drawn": sources["drawn"] - 1}
     (data / INFO).write_bytes(pretty(info))
     write_card(data, COMMAND)
     limits = (data / CARD).read_text("utf-8").split("## Known limits")[1]
     for expected in (
-        "100% of the pictures are drawn scenes",
+        "20 of 21 rows show drawn scenes",
         "0.5 of one does not hide as much as 0.5 of another",
         "written by a grammar",
         "Rows without an accepted chain: 3.",

@@ -131,6 +131,8 @@ def test_the_demo_ends_with_a_page_and_a_valid_data_set(tmp_path: Path) -> None:
         (("build", "dataset", "demo", "OUT", "--source", "folder"), "KIND:PATH"),
         (("build", "dataset", "demo", "OUT", "--source", "folders:x"), "Did you mean 'folder'"),
         (("build", "dataset", "demo", "OUT", "--source", "folder:nowhere"), "nowhere"),
+        (("build", "dataset", "demo", "OUT", "--scale", "inf"), "less than or equal"),
+        (("build", "dataset", "demo", __file__), "is a file"),
         (("export", "nowhere", "OUT", "--to", "trl-sft"), "dataset.json"),
         (("validate", "nowhere"), "nowhere"),
         (("push", "nowhere", "me/it", "--dry-run"), "dataset.json"),

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders.export import lmms_utils
+from builders.export import lmms_utils, vlmevalkit
 from builders.export.vlmevalkit import MISSING, SWITCHES, AsRead, safe_name
 from builders.exporting import export
 from builders.table import Dataset, Entry
@@ -83,6 +83,23 @@ def test_vlmevalkit_tables_hold_what_it_groups_by(folder: Path, tmp_path: Path) 
         raw = (out / name).read_text()
         assert raw.startswith('"index"\t"image"\t"question"')
         assert '\n"0"\t"' in raw
+
+
+def test_vlmevalkit_tables_stay_below_the_size_at_which_it_compresses_pictures_anew(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = [row for rows in _tables(exported(data, "vlmevalkit", tmp_path / "whole")).values()
+             for row in rows]  # fmt: skip
+    largest = 3 * max(len(row["image"]) for row in whole)
+    monkeypatch.setattr(vlmevalkit, "LARGEST", largest)
+    out = exported(data, "vlmevalkit", tmp_path / "out")
+    assert all(path.stat().st_size <= largest for path in out.glob("*.tsv"))
+    tables = _tables(out)
+    assert any("_1of" in name for name in tables)
+    assert sorted(r["id"] for rows in tables.values() for r in rows) == sorted(
+        row["id"] for row in whole
+    )
+    assert not problems("vlmevalkit", out)
 
 
 def test_vlmevalkit_names_change_with_what_they_hold(

@@ -268,6 +268,19 @@ def test_without_a_network_the_run_stops(
     assert waits
 
 
+@pytest.mark.parametrize("damage", [Path.unlink, Path.touch, lambda p: p.write_bytes(b"no rows")])
+def test_half_a_data_set_is_not_published(
+    data: Path, server: HubServer, push: Push, damage: Callable[[Path], object]
+) -> None:
+    for path in (data / DATA).iterdir():
+        damage(path)
+    if damage is Path.touch:  # whole files, and one too many
+        shutil.copy(path, path.with_name("train-more.parquet"))
+    with pytest.raises(UserError, match=r"holds \d+ rows, .* counts|cannot be read"):
+        push(data, REPO)
+    assert not server.repos
+
+
 def test_the_token_is_nowhere(
     data: Path, server: HubServer, push: Push, capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,

@@ -18,13 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from builders.sources.conversations import structured
-from builders.sources.readers import Table
 from degrade.errors import UserError
 from degrade.schema import Question
 from tests.sources_help import (
     add,
-    folder,
-    hard,
     items,
     jpeg,
     lines,
@@ -121,15 +118,6 @@ def test_llava_rows_and_their_faults(tmp_path: Path, array: bool) -> None:
     ]
     numbered = items(tmp_path, kind="llava", path="llava.json", images="pictures", id="")
     assert numbered[0].id == "row-0"
-
-
-@pytest.mark.parametrize("text", ["", "[1, 2", "nothing\nof it\n", "[]", "\x00\x01", "3"])
-def test_a_file_that_is_no_json_is_refused_whole(tmp_path: Path, text: str) -> None:
-    (tmp_path / "rows.json").write_text(text)
-    with pytest.raises(UserError, match=r"rows\.json"):
-        items(tmp_path, kind="llava", path="rows.json")
-    with pytest.raises(UserError, match=r"none\.json"):
-        items(tmp_path, kind="llava", path="none.json")
 
 
 def factory(root: Path, entry: dict[str, Any], *rows: Any) -> dict[str, Any]:
@@ -256,45 +244,6 @@ def test_benchmarks_with_hints_captions_and_paths(tmp_path: Path) -> None:
     assert item.question == Question(caption="A cat.")
     tsv(tmp_path / "h.tsv", {**row, "A": "red", "B": None, "C": "blue", "answer": "C"})
     assert problems(items(tmp_path, kind="vlmevalkit", path="h.tsv")) == ["malformed_choices"]
-
-
-def test_lines_that_are_no_rows_cost_only_themselves(tmp_path: Path) -> None:
-    image = base64.b64encode(jpeg(0)).decode()
-    good = f'"{{}}"\t"{image}"\t"?"\n'
-    path = tmp_path / "b.tsv"
-    path.write_text(
-        '"index"\t"image"\t"question"\n'
-        + good.format(0)
-        + '"1"\t"short"\n'
-        + '"2"x\t"y"\t"z"\n'
-        + "\n"
-        + good.format(3)
-        + f'"4"\t"{image}"\t"never closed\n'
-        + good.format(5)[1:-3]
-    )
-    found = items(tmp_path, kind="vlmevalkit", path="b.tsv")
-    assert problems(found) == ["", "malformed_line", "malformed_line", "", "malformed_line"]
-    for text, words in {
-        "": "column names",
-        "a\tb\n1\t2\n": "'index'",
-        "a\ta\n": "one name",
-    }.items():
-        path.write_text(text)
-        with pytest.raises(UserError, match=words):
-            items(tmp_path, kind="vlmevalkit", path="b.tsv")
-
-
-@given(rows=st.lists(st.tuples(hard, hard), min_size=1, max_size=6))
-def test_a_row_can_be_read_again_from_where_it_begins(rows: list[tuple[str, str]]) -> None:
-    with folder() as root:
-        path = root / "t.csv"
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, quoting=csv.QUOTE_ALL)
-            writer.writerows([("a", "b"), *rows])
-        table = Table(path, ",")
-        found = list(table.rows())
-        assert [f.cells for f in found] == [{"a": a, "b": b} for a, b in rows]
-        assert [next(table.rows(f.offset)) for f in reversed(found)] == found[::-1]
 
 
 # ------------------------------------------------------------------------------------ WebDataset

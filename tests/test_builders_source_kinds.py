@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from builders.sources import read_spec
+from builders.sources.spelled import spelled
 from builders.table import Dataset
 from degrade.errors import UserError
 from degrade.schema import Question
@@ -310,3 +311,20 @@ def test_parquet_files_of_folders_and_columns_with_dots(tmp_path: Path) -> None:
     (tmp_path / "in" / "a" / "z.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(UserError, match=r"a/z\.parquet"):
         items(tmp_path, kind="parquet", path="in")
+
+
+# -------------------------------------------------------------------------- on a command line
+
+
+def test_paths_on_a_command_line_are_those_of_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("pics", "recipes"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "q.jsonl").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    beside = tmp_path / "recipes"
+    made = spelled("folder:pics,questions=q.jsonl,name=mine", beside)
+    assert (str(made.path), str(made.questions)) == ("../pics", "../q.jsonl")
+    assert spelled("scenes:rows=3", beside).rows == 3
+    assert spelled("huggingface:owner/name,columns.image=pics", beside).path == "owner/name"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tarfile
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from builders.sources import kinds, read_spec
-from builders.sources.mapping import choices_of, explicit
+from builders.sources import files, kinds, read_spec
+from builders.sources import folder as folder_of_pictures
+from builders.sources.mapping import answered, choices_of, explicit
 from builders.sources.values import RowError
 from degrade.errors import UserError
 from degrade.schema import Question
 from tests.sources_help import (
     WRITERS,
     Asked,
+    add,
     as_webdataset,
     folder,
     hard,
@@ -138,6 +141,12 @@ def test_an_answer_stands_for_its_option(
     (item,) = items(tmp_path, kind="folder", path=".")
     assert (item.question.answer_index, item.question.answer_as) == (expected, form)
     assert bool(item.question.answer) == (expected is not None)
+
+
+def test_an_answer_beyond_all_numbers_is_none_of_the_options() -> None:
+    question = answered(Question(choices=("red", "blue")), float("inf"))
+    with pytest.raises(ValueError, match="'inf' is none of"):
+        question.answered("index")
 
 
 def test_a_recipe_can_say_what_answers_are(tmp_path: Path) -> None:
@@ -265,6 +274,26 @@ def test_a_picture_that_cannot_be_read_says_why(tmp_path: Path, name: str, reaso
             continue  # metadata lie a folder deeper: the same as a file that is not there
         (item,) = items(tmp_path, **spec)
         assert (kind, *problems([item])) == (kind, reason)
+
+
+def test_files_that_are_too_large_for_a_picture_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "LARGEST_PICTURE", 4000)
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for place in ("in", "in/deep"):  # where metadata lie
+        (tmp_path / place / "a.jpg").write_bytes(bytes(5000))
+    for kind, spec in named(tmp_path, "a.jpg").items():
+        (item,) = items(tmp_path, **spec)
+        assert (kind, *problems([item])) == (kind, "file_too_large")
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for name, size in {"0.jpg": 5000, "0.json": 2, "1.jpg": 900}.items():
+            add(tar, name, b"{}" if size == 2 else bytes(size))
+    assert problems(items(tmp_path, kind="webdataset", path="a.tar")) == ["file_too_large", ""]
+    monkeypatch.setattr(folder_of_pictures, "LARGEST", 4000)
+    asks = {"kind": "folder", "path": "in", "questions": "in/a.jpg"}
+    with pytest.raises(UserError, match=r"Name it metadata\.jsonl"):
+        items(tmp_path, **asks)
 
 
 # -------------------------------------------------------------------------- columns of a mapping

@@ -154,7 +154,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "other types": ("types", change(types=[])),
     "other words for the types": ("degradations", change(degradations="fog(0.50)")),
     "another sum": ("intensity_sum", change(intensity_sum=7.5)),
-    "an operator nobody knows": ("unknown_operator", edit(record_with(operator="fog"))),
+    "an operator nobody knows": ("unknown_operator", edit(record_with(operator="smoke"))),
     "an operator of another version": ("operator_version", edit(record_with(version=99))),
     "an operator of another stage": (
         "operator_stage",

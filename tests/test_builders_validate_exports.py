@@ -198,7 +198,7 @@ FAULTS: dict[str, tuple[str, str, Plant, set[str]]] = {
         "unknown_operator",
         lines(
             lambda rows: rows[0]["conversations"][1].update(
-                value=rows[0]["conversations"][1]["value"].replace("<TYPE>", "<TYPE>fog(0.50), ")
+                value=rows[0]["conversations"][1]["value"].replace("<TYPE>", "<TYPE>smoke(0.50), ")
             ),
             RL,
         ),

@@ -13,12 +13,13 @@ from rich.text import Text
 from degrade.console import AsJson, Quiet, err, out, print_json, progress_bar, say
 from degrade.errors import UserError, unknown
 from trainer.evaluation.cli import evaluate
+from trainer.evaluation.report.cli import report
 
 if TYPE_CHECKING:
     from degrade.schema import Question
     from trainer.ask import Reply
 
-__all__ = ["ask", "evaluate", "train"]
+__all__ = ["ask", "evaluate", "report", "train"]
 
 EXIT_NO_CHAIN = 3
 

@@ -10,8 +10,10 @@ scene, ``po`` its outline or edge, ``fine`` small things in general (plural).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
+from annotate.families import family_of
 from annotate.grammar.phrases import Texts, groups, texts
 
 FILES = ("acquisition", "transmission", "environment", "postprocessing")
@@ -47,9 +49,19 @@ def _all() -> dict[str, Effect]:
 
 EFFECTS = _all()
 ANY = EFFECTS.pop("any")
-"""For a label without texts of its own."""
+"""What can be said of any label: its clauses stand in where a family has none of a kind."""
 
 
+@lru_cache(maxsize=1 << 12)
 def effect(label: str) -> Effect:
-    """The clauses of a label."""
-    return EFFECTS.get(label, ANY)
+    """The clauses of a label: its own, those of its family, or those of any."""
+    if label in EFFECTS:
+        return EFFECTS[label]
+    family = family_of(label)
+    if family is None:
+        return ANY
+    blocks = {
+        "cause": ANY.cause, "does": ANY.does, "yields": ANY.yields, "spares": ANY.spares,
+        "harms": (" ".join(sorted(ANY.harms)),),
+    }  # fmt: skip
+    return _effect({**blocks, **family.texts}, texts("shared"))

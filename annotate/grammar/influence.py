@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from annotate.grammar.effects import effect
-from annotate.grammar.names import Names, Slot, cell_name, common
+from annotate.grammar.effects import EFFECTS, effect
+from annotate.grammar.names import Names, Slot, colored, common
 from annotate.grammar.numbers import SEVERITY, facts, level, share
 from annotate.grammar.pen import Pen, sentence
 from annotate.grammar.phrases import groups, texts
@@ -19,7 +19,12 @@ NOTHING = 0.005
 
 _TEXTS = texts("influence")
 _NEEDS = groups("influence")["needs"]
-_CAPITALS = {"jpeg": "JPEG", "hsv": "HSV", "gaussian": "Gaussian"}
+_CAPITALS = {
+    "jpeg": "JPEG", "hsv": "HSV", "gaussian": "Gaussian", "jpeg2000": "JPEG2000", "webp": "WebP",
+    "avif": "AVIF", "h264": "H264", "h265": "H265", "iso": "ISO", "lcd": "LCD", "rgb": "RGB",
+    "poisson": "Poisson",
+}  # fmt: skip
+_PROPER = ("Gaussian", "Poisson", "WebP")
 _SAID = {"hsv saturation": "HSV saturation loss", "scan lines": "raster of scan lines"}
 _NUMBERS = "two three four five six seven eight nine ten".split()
 _HARMS = {
@@ -50,14 +55,16 @@ def influence(row: Row, scene: Scene, seen: Seen | None, pen: Pen) -> str:
         out.append(pen.choose(_TEXTS["first"], slots))
     for n, a in enumerate(applied):
         text = _one(a, row, names, pen)
-        if n and pen.chance(0.25):
-            proper = text[:2].isupper() or text.startswith("Gaussian")
+        if n and pen.chance(0.15):
+            proper = text[:2].isupper() or text.startswith(_PROPER)
             start = text[0] if proper else text[0].lower()
             text = f"{pen.pick(_TEXTS['links'])} {start}{text[1:]}"
         out.append(text)
-    if seen and pen.chance(min(0.9, 0.3 + 0.2 * total)):
+    # Of a label without texts of its own, what was measured is the best that can be said.
+    later = any(a.label not in EFFECTS for a in applied)
+    if seen and (pen.chance(min(0.6, 0.2 + 0.12 * total)) or later):
         out.append(_where(row, seen, names, pen))
-    if scene.aspect and pen.chance(min(0.9, 0.15 + 0.2 * total)):
+    if scene.aspect and pen.chance(min(0.5, 0.1 + 0.12 * total)):
         out.append(_tie(row, scene, names, pen))
     # A pattern may hold two sentences; each begins with a capital.
     return " ".join(sentence(part) for text in out for part in _INNER_STOP.split(text) if part)
@@ -100,8 +107,9 @@ def _one(applied: Applied, row: Row, names: Names, pen: Pen) -> str:
     slots: Slot = {**common(names, pen), **facts(applied, row, pen)}
     slots["sev"] = SEVERITY[level(i)]
     slots["label"] = shown(applied.label)
+    slots["i"] = f"{i:.2f}"
     # Of many records each has less to say.
-    crowd = 0.06 * len(row.applied)
+    crowd = 0.12 * len(row.applied)
     brief = 0.2 + 0.2 * pen.below(3) + crowd
     patterns = "short" if i < brief else "long" if i > 0.8 + crowd else "middle"
     for _ in range(4):  # a pattern may ask for more clauses than the record has numbers for
@@ -137,24 +145,34 @@ def _where(row: Row, seen: Seen, names: Names, pen: Pen) -> str:
     if ends := extremes(seen):
         low, high = ends
         slots |= {
-            "worst": cell_name(low, pen), "best": cell_name(high, pen),
+            "worst": colored(low, seen, pen), "best": colored(high, seen, pen),
             "wp": share(seen.kept[low], pen), "bp": share(seen.kept[high], pen),
             "only": pen.pick(("only ", "just ", "")) if seen.kept[low] < 0.5 else "",
         }  # fmt: skip
         pool += _TEXTS["where" if seen.kept[low] < 0.85 else "even"]
         order = pen.shuffled(i for i in range(9) if seen.detail[i] >= 0.15)
         for n, i in enumerate(order[:4], 1):
-            slots |= {f"c{n}": cell_name(i, pen), f"k{n}": share(seen.kept[i], pen)}
+            slots |= {f"c{n}": colored(i, seen, pen), f"k{n}": share(seen.kept[i], pen)}
             slots |= {f"g{n}": share(1 - seen.kept[i], pen)}
         pool += _TEXTS["cells"]
-    if "dark illumination" in labels and seen.luma_clean - seen.luma_degraded > 0.02:
-        slots |= {
-            "la": share(seen.luma_clean, pen), "lb": share(seen.luma_degraded, pen),
-        }  # fmt: skip
-        pool += _TEXTS["darker"] * 2
+    slots |= {"la": share(seen.luma_clean, pen), "lb": share(seen.luma_degraded, pen)}
+    if seen.luma_clean - seen.luma_degraded > 0.02:
+        pool += _TEXTS["darker"] * (2 if "dark illumination" in labels else 1)
+    elif seen.luma_degraded - seen.luma_clean > 0.02:
+        pool += _TEXTS["brighter"]
     if "lens flare" in labels and seen.clipped_bright >= 0.02:
         slots["cb"] = share(seen.clipped_bright, pen)
         pool += _TEXTS["burnt"]
+    if seen.contrast_clean - seen.contrast_degraded > 0.02:
+        slots |= {
+            "ca": share(seen.contrast_clean, pen), "cb": share(seen.contrast_degraded, pen),
+        }  # fmt: skip
+        pool += _TEXTS["contrast"]
+    if seen.saturation_clean - seen.saturation_degraded > 0.02:
+        slots |= {
+            "sa": share(seen.saturation_clean, pen), "sb": share(seen.saturation_degraded, pen),
+        }  # fmt: skip
+        pool += _TEXTS["chroma"]
     return pen.choose(pool, slots)
 
 

@@ -8,16 +8,31 @@ from collections.abc import Callable, Iterator, Sequence
 from annotate.grammar.pen import Pen, Slots
 from annotate.grammar.phrases import texts
 from annotate.grammar.scene import Scene
+from annotate.grammar.things import Thing
 from annotate.grammar.words import CELL_WORDS
 from annotate.measure import CELLS, Seen
 
 Slot = dict[str, "str | Sequence[str] | Callable[[], str]"]
 _TEXTS = texts("names")
+_SHARED = ("thin", "bits", "who", "know", "hard", "bit", "at")
 
 
 def cell_name(index: int, pen: Pen) -> str:
     """A name of a cell of the grid, to stand after *the*."""
     return pen.pick(CELL_WORDS[CELLS[index]])
+
+
+def light(luma: float) -> Slot:
+    """``tone``: words for the mean brightness of a part of the clean picture, if it has a mark."""
+    if 0.28 <= luma <= 0.6:
+        return {}
+    return {"tone": _TEXTS["bright" if luma > 0.6 else "deep"]}
+
+
+def colored(index: int, seen: Seen, pen: Pen) -> str:
+    """A cell's name, mostly with its light and color: ``mostly blue upper left``."""
+    slots: Slot = {"cell": cell_name(index, pen), "color": seen.colors[index]}
+    return pen.choose(_TEXTS["place"], slots | light(seen.luma[index]))
 
 
 class Names:
@@ -45,6 +60,7 @@ class Names:
         busy = sorted(range(9), key=lambda i: (seen.detail[i], i))
         for i in itertools.chain(pen.shuffled(range(9)), pen.shuffled(range(9))):
             slots: Slot = {"cell": cell_name(i, pen), "color": seen.colors[i]}
+            slots |= {"ground": _TEXTS["ground"]} | light(seen.luma[i])
             if seen.detail[i] > 0.5 and i in busy[6:]:
                 slots["busy"] = slots["cell"]
             elif seen.detail[i] < 0.5 and i in busy[:3]:
@@ -67,7 +83,11 @@ class Names:
         own, general, pen = self._own, self._general, self._pen
         if not own or (self._vague and pen.chance(max(0.2, 0.6 / (len(own) + 1)))):
             return pen.write(general[self._at % len(general)], {})
-        thing = own[self._at % len(own)]
+        return self._mention(own[self._at % len(own)])
+
+    def _mention(self, thing: Thing) -> str:
+        """A thing by its full name or another."""
+        own, pen = self._own, self._pen
         if thing.longer and pen.chance(0.4):
             return thing.longer
         if thing.head == "name":
@@ -75,17 +95,24 @@ class Names:
         if len(own) > 2 and pen.chance(0.15):
             self._at += 1
             return f"{thing.text} and {own[self._at % len(own)].text}"
-        if self._vague and pen.chance(0.15):
-            return pen.choose(_TEXTS["part"], {"t": thing.text})
+        alone = sum(t.head == thing.head for t in own) == 1
+        if thing.short and alone and pen.chance(0.5):
+            return thing.short
+        if self._vague and pen.chance(0.25):
+            whole: Slot = {"t": thing.text}
+            if thing.text.startswith("the ") and not thing.plural:
+                whole["p"] = thing.text[4:]
+            return pen.choose(_TEXTS["part"], whole)
         return thing.text
 
 
 def common(names: Names, pen: Pen) -> Slot:
     """Slots of every text: ``o``, ``po``, ``fine``, and ``o2`` for another thing."""
     inner: Slots = {"o": names}
-    second: Slot = {"o2": names} if names.several else {}
-    return second | {
-        "o": names,
-        "po": lambda: pen.write(pen.pick(_TEXTS["edge"]), inner),
-        "fine": lambda: pen.write(pen.pick(_TEXTS["fine"]), inner),
-    }
+    slots: Slot = {name: _TEXTS[name] for name in _SHARED}
+    if names.several:
+        slots["o2"] = names
+    slots["o"] = names
+    slots["po"] = lambda: pen.write(pen.pick(_TEXTS["edge"]), inner)
+    slots["fine"] = lambda: pen.write(pen.pick(_TEXTS["fine"]), inner)
+    return slots

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from collections.abc import Callable
 
 from annotate.grammar.pen import Pen
@@ -12,11 +14,11 @@ LEVELS = (0.2, 0.4, 0.6, 0.8)
 """Upper ends of the lower four of five levels of intensity."""
 
 SEVERITY = (
-    ("slight", "faint", "minor", "very mild", "weak", "subtle"),
-    ("mild", "modest", "fairly mild", "weak"),
-    ("moderate", "noticeable", "medium"),
-    ("strong", "heavy", "pronounced", "considerable"),
-    ("severe", "extreme", "very strong", "very heavy", "drastic"),
+    ("slight", "faint", "minor", "very mild", "weak", "subtle", "minimal"),
+    ("mild", "modest", "fairly mild", "weak", "limited", "fairly weak"),
+    ("moderate", "noticeable", "medium", "appreciable", "distinct", "middling"),
+    ("strong", "heavy", "pronounced", "considerable", "marked", "substantial", "serious"),
+    ("severe", "extreme", "very strong", "very heavy", "drastic", "massive", "profound"),
 )
 """Adjectives by level."""
 
@@ -44,11 +46,13 @@ def about(value: float, pen: Pen) -> str:
     whole = math.floor(value)
     rest = value - whole
     if value >= 2 and 0.02 < rest < 0.3 and pen.chance(0.4):
-        return f"{pen.pick(('just over', 'a little over', 'slightly more than'))} {whole}"
+        return f"{pen.pick(('just over', 'slightly over'))} {whole}"
     if value >= 2 and rest > 0.7 and pen.chance(0.4):
         return f"{pen.pick(('almost', 'nearly', 'just under', 'close to'))} {whole + 1}"
     n = max(1, round(value))
-    return pen.pick(("{}", "{}", "about {}", "roughly {}", "some {}", "around {}")).format(n)
+    return pen.pick(
+        ("{}", "{}", "about {}", "roughly {}", "some {}", "around {}", "approximately {}")
+    ).format(n)
 
 
 def pixels(value: float, pen: Pen) -> str:
@@ -65,12 +69,12 @@ def share(value: float, pen: Pen) -> str:
     percent = value * 100
     if percent < 0.95:
         return pen.pick(("less than one percent", "under 1 percent"))
-    if 0.09 < value < 0.92 and pen.chance(0.3):
+    if 0.09 < value < 0.92 and pen.chance(0.4):
         near, words = min(_FRACTIONS, key=lambda f: abs(f[0] - value))
         if abs(value / near - 1) < 0.02:
             return pen.pick(("about {}", "roughly {}", "{}")).format(words)
         if abs(value / near - 1) < 0.12:
-            over = ("a little over {}", "just over {}", "somewhat more than {}")
+            over = ("just over {}", "slightly over {}")
             under = ("just under {}", "not quite {}", "almost {}", "nearly {}")
             return pen.pick(over if value > near else under).format(words)
     n = f"{percent:.1f}".removesuffix(".0") if percent < 5 else f"{percent:.0f}"
@@ -83,6 +87,8 @@ def share(value: float, pen: Pen) -> str:
             "{}%",
             "around {}%",
             "an estimated {} percent",
+            "approximately {}%",
+            "close to {} percent",
         )
     ).format(n)
 
@@ -311,13 +317,50 @@ _FILL: dict[str, tuple[tuple[str, ...], Callable[[_Record, dict[str, float]], No
 
 
 def _by_unit(r: _Record, params: tuple[Param, ...]) -> None:
-    """Slots by unit, for an operator that nothing above speaks for."""
+    """Slots by unit, for an operator that nothing above speaks for: ``p``, ``p2`` name a parameter
+    with its value, ``w`` is a length and ``s`` a share.
+    """
     for param in params:
         if param.unit == "px" and param.value > 0 and "w" not in r.slots:
             r.length("w", param.value)
         elif param.unit.startswith("share") and 0 < param.value <= 1 and "s" not in r.slots:
             r.share("s", param.value)
-    if params:
-        first = params[0]
-        name = first.name.replace("_", " ")
-        r.one_of("p", f"a~ {name} of {first.value:.3g} {first.unit}".strip())
+    named = [phrase for param in params if (phrase := named_value(param))]
+    if named:
+        following = itertools.cycle(r.pen.shuffled(named))
+        r.slots["p"] = lambda: next(following)
+        if len(named) > 1:
+            r.slots["p2"] = r.slots["p"]
+
+
+_UNITS = {
+    "px": "pixels", "deg": "degrees", "m": "meters", "mm/h": "millimeters an hour", "K": "kelvin",
+    "s": "seconds", "h": "hours",
+}  # fmt: skip
+_NO_UNIT = re.compile(r"x\b|full scale|1$|$", re.I)
+"""Units that say what a plain number is a multiple of."""
+
+
+def named_value(param: Param) -> str:
+    """``a~ visibility of 120 meters``; empty where name or unit is not made of plain words.
+
+    The value has three digits, as :func:`annotate.checks.check` reads it back.
+    """
+    name = param.name.replace("_", " ").lower()
+    unit = _UNITS.get(param.unit, param.unit)
+    words = f"{name} {unit}"
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9 /-]*", words.strip()) or len(words) > 60:
+        return ""
+    value = plain_number(param.value)
+    if unit.startswith("share"):
+        return f"a~ {name} of {plain_number(100 * param.value)} percent"
+    if _NO_UNIT.match(unit) or unit.lower() in name or name in unit.lower():
+        unit = ""
+    return f"a~ {name} of {value} {unit}".strip()
+
+
+def plain_number(value: float) -> str:
+    """Three significant digits, no exponent: ``0.0123``, ``17``, ``12000``."""
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 4
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from annotate.depth import tokens
 from annotate.grammar.influence import extremes
-from annotate.grammar.names import Names, Slot, cell_name, common
+from annotate.grammar.names import Names, Slot, cell_name, colored, common, light
 from annotate.grammar.numbers import share
 from annotate.grammar.pen import Pen, Slots, sentence
 from annotate.grammar.phrases import groups, texts
@@ -184,17 +184,17 @@ class _Writer:
         scene = self.scene
         if scene.asked and self.pen.chance(0.8):
             self._fitting(0.0, lambda: self._draw(_TEXTS["ask"], {"asked": scene.asked}), 4)
-        elif scene.question:
+        elif scene.question and self.pen.chance(0.5):
             own: Slot = {"question": scene.question}
             self._fitting(0.0, lambda: self._draw(_TEXTS["ask_quoted"], own), 4)
 
     def _kind(self) -> None:
-        if kind := _KIND.get(self.scene.aspect):
+        if (kind := _KIND.get(self.scene.aspect)) and self.pen.chance(0.5):
             self._fitting(0.5, lambda: self._draw(kind, {}))
 
     def _others(self) -> None:
         others = self.pen.shuffled(self.scene.others)
-        if not others:
+        if not others or self.pen.chance(0.25):
             return
         own: Slot = dict(zip(("x", "x2", "x3"), others, strict=False))
         blocks = ("others_all", "others_two", "others_one")[max(0, 3 - len(others)) :]
@@ -204,12 +204,13 @@ class _Writer:
 
     def _layout(self) -> None:
         seen, pen = self.seen, self.pen
-        if seen is None:
+        if seen is None or pen.chance(0.3):
             return
         order = pen.shuffled(range(9))
-        for n in range(1 + (self.left > 60) + (self.left > 110)):
+        for n in range(1 + (self.left > 90)):
             a = order[2 * n]
             own: Slot = {"cell": cell_name(a, pen), "color": seen.colors[a]}
+            own |= light(seen.luma[a])
             b = next((i for i in order if seen.colors[i] != seen.colors[a]), None)
             if b is not None:
                 own |= {"cell2": cell_name(b, pen), "color2": seen.colors[b]}
@@ -224,18 +225,20 @@ class _Writer:
             if seen.detail[busy] - seen.detail[calm] > 0.3:
                 own |= {"busy": cell_name(busy, pen), "calm": cell_name(calm, pen)}
                 own["busycolor"] = seen.colors[busy]
+                if 0.05 < seen.detail[a] < 0.9 * seen.detail[busy]:
+                    own["dn"] = share(seen.detail[a] / seen.detail[busy], pen)
             dim, *_, bright = sorted(range(9), key=lambda i: (seen.luma[i], i))
             if seen.luma[bright] - seen.luma[dim] > 0.15:
                 own |= {"bright": cell_name(bright, pen), "dim": cell_name(dim, pen)}
             self._fitting(1.5 + 0.1 * n, lambda: self._draw(_TEXTS["layout"], own))  # noqa: B023
 
     def _region(self) -> None:
-        if self.seen is None or not (ends := extremes(self.seen)):
+        if self.seen is None or not (ends := extremes(self.seen)) or self.pen.chance(0.4):
             return
         pen, kept = self.pen, self.seen.kept
         low, high = ends
         own: Slot = {
-            "worst": cell_name(low, pen), "best": cell_name(high, pen),
+            "worst": colored(low, self.seen, pen), "best": colored(high, self.seen, pen),
             "wp": share(kept[low], pen), "bp": share(kept[high], pen),
         }  # fmt: skip
         self._fitting(4.0, lambda: self._draw(_TEXTS["region"], own))

@@ -30,6 +30,13 @@ class Thing(NamedTuple):
     longer: str = ""
 
     @property
+    def short(self) -> str:
+        """``the dials`` for ``the four round dials``; empty where the noun is not last."""
+        *ahead, last = self.text.split()
+        known = lemma(last)
+        return f"the {last}" if len(ahead) > 2 and known and known[0] == self.head else ""
+
+    @property
     def bare(self) -> bool:
         """Whether no word tells it from others of its kind: ``the umbrella``."""
         return self.text.count(" ") == 1

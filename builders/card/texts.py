@@ -164,7 +164,8 @@ def degraded(data: Dataset, names: Operators) -> str:
                     for n, stage in names
                 ],
             ),
-            "Intensities, all splits together; a column counts those up to its number:",
+            "Intensities by split, then in numbers, all splits together: a column counts those "
+            "above the one before and up to its own.",
             "![Rows per operator and intensity](assets/intensities.png)",
             table(
                 ["operator", *(f"{(i + 1) / BINS:g}" for i in range(BINS))],
@@ -286,11 +287,12 @@ def drawn_share(data: Dataset) -> str:
     sources = Counter[str]()
     for c in counts["splits"].values():
         sources.update(c["sources"])
-    if share := sum(sources[name] for name in drawn) / max(1, sources.total()):
+    if rows := sum(sources[name] for name in drawn):
+        share = "All" if rows == sources.total() else f"{rows:,} of"
         return (
-            f"{share:.0%} of the pictures are drawn scenes, not photographs: their light, texture "
-            "and clutter are simpler than a camera's, and their questions come from templates. "
-            "Check on photographs what you learn from them."
+            f"{share} {sources.total():,} rows show drawn scenes, not photographs: their light, "
+            "texture and clutter are simpler than a camera's, and their questions come from "
+            "templates. Check on photographs what you learn from them."
         )
     return ""
 

@@ -9,6 +9,8 @@ items have when damaged, so that every column begins with them. What is avoided:
 - It keeps decoded pictures under a data set's name and never looks again. File names therefore end
   with a digest of what they hold.
 - A name that holds one of `SWITCHES` would switch to another protocol.
+- A table above 1 GiB would be unpacked into pictures that are compressed anew, as JPEG: larger ones
+  are parted, ``..._1of3.tsv``; their reports have to be put together by number of rows.
 - An ``image`` of up to 64 characters is taken for the index of the row that has the picture.
 - pandas reads the texts of `MISSING` as missing, and a column of nothing but numbers as numbers:
   rows and columns for which that changes a text are left out or refused.
@@ -42,6 +44,8 @@ _CATEGORY = COLUMNS.index("category")  # and the stage behind it
 LETTERS = string.ascii_uppercase
 CLEAN, SEVERAL = "clean", "several"
 POINTER = 64
+LARGEST = 2**30 - 1
+"""Bytes of a table that VLMEvalKit reads as it is."""
 MISSING = frozenset(
     "#N/A|#N/A N/A|#NA|-1.#IND|-1.#QNAN|-NaN|-nan|1.#IND|1.#QNAN|<NA>|N/A|NA|NULL|NaN|None|n/a|"
     "nan|null".split("|")
@@ -140,31 +144,60 @@ class _Tsv(Writer):
     def finish(self) -> None:
         self._file.close()
         heading = [*COLUMNS, *LETTERS[: self._options]]
-        columns = [(name, AsRead()) for name in heading]
-        path = self._folder / f"{self._name}_{self._digest.hexdigest()[:8]}.tsv"
-        with (
-            self._rows.open(encoding="utf-8") as rows,
-            path.open("w", encoding="utf-8", newline="") as file,
-        ):
-            file.write(_quoted(heading))
-            for data in rows:
-                item, *row = json.loads(data)
-                row += [""] * (len(heading) - len(row))
-                if item in self._damage:
-                    row[_CATEGORY : _CATEGORY + 2] = self._damage[item]
-                for (_, column), cell in zip(columns[2:], row[2:], strict=True):
-                    column.add(cell)
-                file.write(_quoted(row))
-        if changed := [name for name, column in columns if column.changed]:
+        stem, changed = f"{self._name}_{self._digest.hexdigest()[:8]}", set[str]()
+        made = list[Path]()
+        rows = self._finished(len(heading))
+        row = next(rows, None)
+        while row is not None:
+            made.append(self._folder / f".{stem}.{len(made)}")
+            found, row = _table(made[-1], heading, row, rows)
+            changed |= found
+        for number, path in enumerate(made, 1):
+            part = f"_{number}of{len(made)}" if len(made) > 1 else ""
+            path.replace(self._folder / f"{stem}{part}.tsv")
+        if changed:
             raise UserError(
-                f"In {self._name}, the cells of column {', '.join(changed)} are numbers "
+                f"In {self._name}, the cells of column {', '.join(sorted(changed))} are numbers "
                 "throughout, and pandas, with which VLMEvalKit reads them, would show them "
                 "otherwise (4 as 4.0, 007 as 7). Export this split to lmms-eval instead."
             )
 
+    def _finished(self, width: int) -> Iterator[list[str]]:
+        """The rows as they are written."""
+        with self._rows.open(encoding="utf-8") as rows:
+            for data in rows:
+                item, *row = json.loads(data)
+                row += [""] * (width - len(row))
+                if item in self._damage:
+                    row[_CATEGORY : _CATEGORY + 2] = self._damage[item]
+                yield row
+
     def close(self) -> None:
         self._file.close()
         self._rows.unlink(missing_ok=True)
+
+
+def _table(
+    path: Path, heading: list[str], row: list[str] | None, rows: Iterator[list[str]]
+) -> tuple[set[str], list[str] | None]:
+    """Write one table: a row, and as many behind it as there is room for.
+
+    Returns:
+        The columns that pandas would change, and the first row that is left over.
+    """
+    columns = [AsRead() for _ in heading]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        size, begun = file.write(_quoted(heading)), False
+        while row is not None:
+            text = _quoted(row)
+            size += len(text.encode())
+            if size > LARGEST and begun:
+                break
+            for column, cell in zip(columns[2:], row[2:], strict=True):
+                column.add(cell)
+            file.write(text)
+            begun, row = True, next(rows, None)
+    return {name for name, c in zip(heading, columns, strict=True) if c.changed}, row
 
 
 def _quoted(cells: Sequence[str]) -> str:

@@ -51,6 +51,11 @@ class AOkvqa(SourceSpec):
             yield from self._published(path, located(base, self.images or path.parent), short)
         elif path.exists():
             files = path / f"**/{self.split}*.parquet" if path.is_dir() else path
+            if path.is_dir() and not any(path.glob(f"**/{self.split}*.parquet")):
+                raise UserError(
+                    f"{path} holds neither aokvqa_v1p0_{short}.json nor {self.split}*.parquet. "
+                    "Name the file or its folder, and which 'split'."
+                )
             yield from Parquet(name=self.name, path=files, columns=COLUMNS).items(base, wanted)
         else:
             yield from HuggingFace(

@@ -15,6 +15,9 @@ from builders.sources.values import RowError, listed, plain
 from degrade.errors import UserError
 from degrade.images import EXTENSIONS, FORMATS
 
+LARGEST_PICTURE = 2**30
+"""Bytes of a picture's file: a hundred million pixels of 16 bits, uncompressed, are fewer."""
+
 
 def located(base: Path, path: Path) -> Path:
     """What a recipe's path means, below the folder of the recipe unless it is absolute."""
@@ -124,6 +127,7 @@ class Folder:
         try:
             if not place.is_file():  # a pipe or a device would never end
                 raise RowError("missing_picture", f"there is no file {name} in the source")
+            check_size(name, place.stat().st_size)
             data = place.read_bytes()
         except OSError as error:
             raise RowError("unreadable", f"{name}: {error.strerror}") from None
@@ -157,6 +161,17 @@ class Folder:
             return self.place(name)[1]
         except RowError:
             return Path(name).name
+
+
+def check_size(name: str, size: int) -> None:
+    """Refuse to read a file that is no picture, by its size.
+
+    Raises:
+        RowError: It is larger than :data:`LARGEST_PICTURE`.
+    """
+    if size > LARGEST_PICTURE:
+        most = f"a picture has at most {LARGEST_PICTURE >> 20} MiB"
+        raise RowError("file_too_large", f"{name} has {size} bytes; {most}")
 
 
 def called(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from builders.sources.base import Item, Mapped, SourceSpec
 from builders.sources.files import Folder, located
 from builders.sources.mapping import answered, asked, item, mapped, unusable, value_of, watched
-from builders.sources.readers import json_rows, tabular
+from builders.sources.readers import LARGEST, json_rows, tabular
 from builders.sources.values import RowError, plain, text
 from degrade.errors import UserError
 from degrade.schema import Question
@@ -120,7 +120,19 @@ def _rows(table: Path) -> Iterator[dict[str, Any]]:
 
 
 def _questions(path: Path) -> dict[str, list[tuple[int, Question | RowError]]]:
-    """Lines of a file of questions by the picture that they name, with their numbers."""
+    """Lines of a file of questions by the picture that they name, with their numbers.
+
+    Pictures come in an order of their own, so all lines are held at once.
+
+    Raises:
+        UserError: The file cannot be read, or is larger than one may be that is held.
+    """
+    if path.is_file() and path.stat().st_size > LARGEST:
+        raise UserError(
+            f"{path} has {path.stat().st_size >> 20} MiB; a file of 'questions' is held in memory "
+            f"and may have {LARGEST >> 20}. Name it metadata.jsonl beside the pictures, with "
+            "'file_name' in each line: then it is streamed."
+        )
     found: dict[str, list[tuple[int, Question | RowError]]] = {}
     for number, row in enumerate(json_rows(path), 1):
         if isinstance(row, RowError):

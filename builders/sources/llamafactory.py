@@ -116,6 +116,8 @@ class LlamaFactory(SourceSpec):
 
     def _entry(self, path: Path) -> tuple[Entry, list[Path]]:
         """An entry of ``dataset_info.json`` and its files."""
+        if not path.is_file():
+            raise UserError(f"There is no {path}: name it, its folder, or one of its data files.")
         info = read_json(path)
         if self.dataset not in info:
             raise unknown(f"'dataset' of {path}", self.dataset, info)

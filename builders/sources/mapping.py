@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -189,6 +190,7 @@ def answered(
         ranked = Counter(texts(several)).most_common(1)
         answer = ranked[0][0] if ranked else None
     number = isinstance(answer, (int, float)) and not isinstance(answer, bool)
+    number = number and math.isfinite(answer)
     if choices and number and not numbers and answer == int(answer):
         form, answer = form or "index", int(answer) if answer >= 0 else None
     found = text(answer)

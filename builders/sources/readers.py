@@ -14,20 +14,28 @@ from builders.sources.values import RowError
 from degrade import shards
 from degrade.errors import UserError
 
+LARGEST = 2**28
+"""Bytes of one row, characters in JSON arrays: no row with its picture is larger, and a file whose
+rows do not end is refused before it fills the memory."""
+
+_PIECE = 2**16
+_TOKEN = 16  # characters: how far before the cut an entry can seem broken that is only cut
+
 
 def json_rows(path: Path) -> Iterator[dict[str, Any] | RowError]:
     """The objects of a JSON array or of JSON lines, whichever the file holds.
 
-    Lines are streamed; blank ones are none. What is no object takes its place as an error.
+    Both are streamed; blank lines are none. What is no object takes its place as an error.
 
     Raises:
-        UserError: The file is missing, is no JSON, or holds no object at all.
+        UserError: The file is missing, is no JSON, has a row larger than :data:`LARGEST`, or holds
+            no object at all.
     """
     rows = good = 0
     problem = "it is empty"
     try:
         with path.open("rb") as file:
-            for row in _array(path) if _first(path) == b"[" else _lines(file):
+            for row in _array(path) if _first(path) == b"[" else _lines(path, file):
                 rows += 1
                 if isinstance(row, RowError):
                     problem = problem if rows > 1 else row.detail
@@ -47,16 +55,98 @@ def _first(path: Path) -> bytes:
 
 def _array(path: Path) -> Iterator[dict[str, Any] | RowError]:
     try:
-        found = json.loads(path.read_bytes())
+        with path.open(encoding="utf-8-sig") as file:
+            for number, row in enumerate(_Array(file).entries()):
+                fine = isinstance(row, dict)
+                yield row if fine else RowError("malformed_row", f"entry {number} is no object")
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no valid JSON: {error}") from None
-    for number, row in enumerate(found):
-        fine = isinstance(row, dict)
-        yield row if fine else RowError("malformed_row", f"entry {number} is no object")
 
 
-def _lines(file: io.BufferedReader) -> Iterator[dict[str, Any] | RowError]:
-    for number, line in enumerate(file, 1):
+class _Array:
+    """The entries of a JSON array, of which one is held at a time."""
+
+    def __init__(self, file: io.TextIOBase) -> None:
+        self._file, self._text, self._at, self._ended = file, "", 0, False
+        self._scan = json.JSONDecoder().raw_decode
+
+    def entries(self) -> Iterator[Any]:
+        """All entries.
+
+        Raises:
+            ValueError: It is no array, or an entry is larger than :data:`LARGEST`.
+        """
+        self._next("[")
+        number, separator = 0, ","
+        if self._peek() == "]":
+            separator = self._next("]")
+        while separator == ",":
+            yield self._entry(number)
+            number, separator = number + 1, self._next(",]", f"after entry {number}")
+        if self._peek():
+            raise ValueError("something follows the array")
+
+    def _entry(self, number: int) -> Any:
+        self._peek()
+        while True:
+            try:
+                found, end = self._scan(self._text, self._at)
+                # Near the end of what was read a number may go on: 1, 1.5 and 1.5e3 begin alike.
+                if end + _TOKEN < len(self._text) or self._ended:
+                    self._at = end
+                    return found
+            except json.JSONDecodeError as error:
+                cut = error.pos > len(self._text) - _TOKEN or error.msg.startswith("Unterminated")
+                if self._ended or not cut:
+                    raise ValueError(f"entry {number}: {error.msg}") from None
+            if len(self._text) - self._at > LARGEST:
+                raise ValueError(f"entry {number} does not end within {_limit()}")
+            self._more()
+
+    def _peek(self) -> str:
+        """The next character that is no space, to which it goes; empty at the end."""
+        while True:
+            while self._at < len(self._text):
+                if self._text[self._at] not in " \t\r\n":
+                    return self._text[self._at]
+                self._at += 1
+            if self._ended:
+                return ""
+            self._more()
+
+    def _next(self, allowed: str, where: str = "") -> str:
+        found = self._peek()
+        if not found or found not in allowed:
+            raise ValueError(f"it ends {where or 'early'}" if not found else f"{found!r} {where}")
+        self._at += 1
+        return found
+
+    def _more(self) -> None:
+        """Read as much again as is held, so that a long entry is scanned a few times only."""
+        kept = self._text[self._at :]
+        piece = self._file.read(max(_PIECE, len(kept)))
+        self._text, self._at, self._ended = kept + piece, 0, not piece
+
+
+def _limited(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
+    """The lines of a file.
+
+    Raises:
+        UserError: One is larger than :data:`LARGEST`.
+    """
+    while line := file.readline(LARGEST + 1):
+        if len(line) > LARGEST:
+            at = file.tell() - len(line)
+            raise UserError(f"{path}: the line at byte {at} does not end within {_limit()}.")
+        yield line
+
+
+def _limit() -> str:
+    return f"{LARGEST >> 20} MiB, the most that a row may hold"
+
+
+def _lines(path: Path, file: io.BufferedReader) -> Iterator[dict[str, Any] | RowError]:
+    for number, line in enumerate(_limited(path, file), 1):
         if not line.strip():
             continue
         try:
@@ -106,12 +196,17 @@ class Table:
 
     def _records(self, start: int) -> Iterator[tuple[int, int, list[str] | RowError]]:
         """Where each record begins and ends, and its cells."""
-        position = start
+        begin = position = start
 
         def lines(file: io.BufferedReader) -> Iterator[str]:
             nonlocal position
-            for line in file:
+            for line in _limited(self.path, file):
                 position += len(line)
+                if position - begin > LARGEST:
+                    raise UserError(
+                        f"{self.path}: the record at byte {begin} does not end within {_limit()}. "
+                        "Is a quote not closed?"
+                    )
                 # Bytes that are no UTF-8 make their own row fail later, not the file.
                 yield line.decode("utf-8", "surrogateescape")
 

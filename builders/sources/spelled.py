@@ -18,7 +18,7 @@ def spelled(text: str, beside: Path | None = None) -> SourceSpec:
 
     Args:
         text: As given.
-        beside: Folder that the path, relative to the working directory, is to be relative to.
+        beside: Folder that paths, relative to the working directory, are to be relative to.
 
     Raises:
         UserError: It is not of that form, or not a valid source.
@@ -33,8 +33,6 @@ def spelled(text: str, beside: Path | None = None) -> SourceSpec:
             f"{', '.join(sorted(kinds()))}."
         )
     name = re.sub(r"[^a-z0-9_-]+", "-", Path(path).stem.lower()).strip("-_") or kind
-    if beside and Path(path).exists() and not Path(path).is_absolute():
-        path = os.path.relpath(path, beside)
     given: dict[str, Any] = {"kind": kind, "name": name} | ({} if pathless else {"path": path})
     for setting in settings:
         key, _, value = setting.partition("=")
@@ -45,6 +43,10 @@ def spelled(text: str, beside: Path | None = None) -> SourceSpec:
             if not isinstance(inner, dict):
                 raise UserError(f"Source {text!r}: {part!r} is given twice.")
         inner[last] = value.replace(";", ",")
+    for key, of in known.model_fields.items() if beside and known else ():
+        named = given.get(key) if key == "path" or of.annotation in (Path, Path | None) else None
+        if isinstance(named, str) and named and Path(named).exists():
+            given[key] = named if Path(named).is_absolute() else os.path.relpath(named, beside)
     return read_spec(given)
 
 

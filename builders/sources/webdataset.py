@@ -11,13 +11,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Self
 
 from builders.sources.base import Item, Mapped, SourceSpec
-from builders.sources.files import matching, stem
+from builders.sources.files import check_size, matching, stem
 from builders.sources.mapping import mapped, unusable, watched
 from builders.sources.values import RowError
 from degrade.errors import UserError
 from degrade.images import EXTENSIONS
 
 _PICTURE, _KEY, _PROBLEM = "__picture__", "__key__", "__problem__"
+_Sample = dict[str, bytes | RowError]
 _TARS = (".tar", ".tar.gz", ".tgz")
 
 
@@ -73,13 +74,13 @@ def _shard(root: Path, file: Path) -> str:
     return stem(root, file).removesuffix(".tar")
 
 
-def _samples(file: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
+def _samples(file: Path) -> Iterator[tuple[str, _Sample]]:
     """Key and members by extension, of members that stand together.
 
     Raises:
         UserError: The file is no tar file, or breaks off.
     """
-    key, sample = "", dict[str, bytes]()
+    key, sample = "", _Sample()
     try:
         with tarfile.open(file, "r|*", tarinfo=_Header) as tar:
             while (member := tar.next()) is not None:
@@ -92,8 +93,7 @@ def _samples(file: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
                 if sample and (name != key or extension in sample):
                     yield key, sample
                     sample = {}
-                content = tar.extractfile(member) if member.isfile() else None
-                key, sample[extension.lower()] = name, content.read() if content else b""
+                key, sample[extension.lower()] = name, _content(tar, member)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         after = f" after the sample {key!r}" if key else ""
         raise UserError(f"{file} is no whole tar file: {error}{after}.") from None
@@ -101,11 +101,25 @@ def _samples(file: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
         yield key, sample
 
 
-def _row(sample: Mapping[str, bytes], chosen: str) -> dict[str, Any]:
-    """A sample as columns, with its picture's extension and bytes."""
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | RowError:
+    """The bytes of a member; those of one that is too large are passed over."""
     try:
-        row = _columns(sample)
-        return {**row, _PICTURE: _chosen(sample, chosen)}
+        check_size(member.name, member.size)
+    except RowError as error:
+        return error
+    content = tar.extractfile(member) if member.isfile() else None
+    return content.read() if content else b""
+
+
+def _row(sample: _Sample, chosen: str) -> dict[str, Any]:
+    """A sample as columns, with its picture's extension and bytes."""
+    members = dict[str, bytes]()
+    for extension, content in sample.items():
+        if isinstance(content, RowError):
+            return {_PROBLEM: content}
+        members[extension] = content
+    try:
+        return {**_columns(members), _PICTURE: _chosen(members, chosen)}
     except RowError as error:
         return {_PROBLEM: error}
 

@@ -33,7 +33,7 @@ def avif_compression(
             curve="geometric",
             power=0.7,
             integer=True,
-            size_power=0.6,
+            size_power=0.45,
         ),
     ],
 ) -> Images:

@@ -21,10 +21,10 @@ from degrade.rng import normal
 def banding_noise(
     x: Images,
     row_sigma: Annotated[
-        PerImage, Severity(0.0, 0.05, unit="full scale", power=1.3, size_power=-0.14)
+        PerImage, Severity(0.0, 0.1, unit="full scale", power=1.9, size_power=-0.14)
     ],
     column_sigma: Annotated[
-        PerImage, Severity(0.0, 0.025, unit="full scale", power=1.3, size_power=-0.14)
+        PerImage, Severity(0.0, 0.05, unit="full scale", power=1.9, size_power=-0.14)
     ],
     rows: FrameSeed,
     columns: Seed,

@@ -12,11 +12,13 @@ from degrade.registry import operator
 from degrade.rng import uniform
 
 _BLOCK = 16  # pixels a side of a macroblock with 4:2:0 chroma
+_STRIP = 256  # pixels of the short side to a row of macroblocks in a restart interval
 
 
 def _hit(pixels: Pixels, setting: tuple[float, float, float, int]) -> Pixels:
     share, gap, quality, seed = setting
-    restart = -(-pixels.shape[1] // _BLOCK)
+    rows = max(1, round(min(pixels.shape[:2]) / _STRIP))
+    restart = rows * -(-pixels.shape[1] // _BLOCK)
     sent = jpeg_encode(pixels, round(quality), restart)
     parts = intervals(sent)
     # Two numbers for each interval, when its fade comes and where in it; then one for each error.
@@ -55,13 +57,14 @@ def bit_error(
 ) -> Images:
     """Flip bits of the JPEG that the picture is sent as, and decode what arrives.
 
-    The JPEG is libjpeg's, baseline, 4:2:0, with a restart marker after each row of macroblocks. In
-    the share ``hit`` of these rows the link fades: from some place on up to the next marker one bit
-    in about ``gap`` flips; libjpeg decodes what it gets. The variable-length codes are then read
-    out of step: wrong blocks, shifted ones, and colours that drift off. The rows, the places and
-    the bits are drawn once: more damage is the same errors and others. Headers and markers arrive
-    intact. Where the decoder shows what it would without errors, the picture stays as it was: what
-    JPEG itself leaves out is ``jpeg_compression``.
+    The JPEG is libjpeg's, baseline, 4:2:0, with a restart marker after each row of macroblocks, or
+    after as many rows as the short side has times 256 px. In the share ``hit`` of these intervals
+    the link fades: from some place on up to the next marker one bit in about ``gap`` flips; libjpeg
+    decodes what it gets. The variable-length codes are then read out of step: wrong blocks, shifted
+    ones, and colours that drift off. The intervals, the places and the bits are drawn once: more
+    damage is the same errors and others. Headers and markers arrive intact. Where the decoder shows
+    what it would without errors, the picture stays as it was: what JPEG itself leaves out is
+    ``jpeg_compression``.
     """
     settings = zip(hit.tolist(), gap.tolist(), quality.tolist(), seed.tolist(), strict=True)
     return through(_hit, x, list(settings))

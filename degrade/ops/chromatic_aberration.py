@@ -14,7 +14,7 @@ from degrade.registry import operator
     family="geometry",
     refs=(
         "Boult & Wolberg, CVPR 1992, Correcting Chromatic Aberrations Using Image Warping",
-        "Kang, ECCV 2006, Automatic Removal of Chromatic Aberration from a Single Image: lateral",
+        "Kang, CVPR 2007, Automatic Removal of Chromatic Aberration from a Single Image: lateral",
     ),
 )
 def chromatic_aberration(

@@ -14,6 +14,7 @@ _CELL = 0.008  # spacing of the grid on which chroma is blurred, as a share of t
 @operator(
     stage="environment",
     family="color",
+    off_scale="Luma, which holds the structure, is left alone.",
     refs=(
         "Lin et al., KADID-10k, QoMEX 2019: color diffusion blurs and amplifies Lab a and b",
         "ITU-R BT.601: luma and colour differences",

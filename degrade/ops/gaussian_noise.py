@@ -13,7 +13,7 @@ from degrade.rng import normal
 )
 def gaussian_noise(
     x: Images,
-    sigma: Annotated[PerImage, Severity(0.0, 0.30, unit="full scale", size_power=-0.12)],
+    sigma: Annotated[PerImage, Severity(0.0, 0.18, unit="full scale", power=2.0, size_power=-0.12)],
     seed: FrameSeed,
 ) -> Images:
     """Add zero-mean Gaussian noise, independent per pixel and channel: y = x + sigma n."""

@@ -75,6 +75,7 @@ def _comes_from(x: Images, points: torch.Tensor, **arguments: torch.Tensor) -> t
 @operator(
     stage="postprocessing",
     family="geometry",
+    off_scale="What is turned or shifted is all there; SSIM compares places, not things.",
     refs=(
         "Hartley & Zisserman, Multiple View Geometry (2nd ed., 2004), chapter 2: homographies",
         "Engstrom et al., ICML 2019: rotations up to 30 degrees and small shifts fool classifiers",

@@ -55,6 +55,7 @@ def _paths(seed: torch.Tensor, x: Images) -> tuple[torch.Tensor, torch.Tensor]:
 @operator(
     stage="postprocessing",
     family="overlay",
+    off_scale="Strokes cover a part of the picture and leave the rest alone.",
     refs=(
         "Tang et al., Robust-R1, AAAI 2026: graffiti, random lines",
         "Blinn, ACM Trans. Graphics 1(3), 1982: outlines as level sets of summed Gaussians",

@@ -9,6 +9,7 @@ from degrade.registry import operator
 @operator(
     stage="acquisition",
     family="color",
+    off_scale="Colors fade and structure stays, as it should when saturation alone goes.",
     refs=(
         "Smith, SIGGRAPH 1978, Color Gamut Transform Pairs: the hexcone (HSV)",
         "Tang et al., Robust-R1, 2025, hsv_saturation: S times (1 - intensity)",

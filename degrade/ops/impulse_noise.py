@@ -22,7 +22,7 @@ from degrade.rng import uniform
 def impulse_noise(
     x: Images,
     fraction: Annotated[
-        PerImage, Severity(0.0, 0.035, unit="share of values", power=1.5, size_power=-0.42)
+        PerImage, Severity(0.0, 0.15, unit="share of values", power=2.8, size_power=-0.42)
     ],
     salt: Annotated[PerImage, Draw(0.3, 0.7, unit="share of impulses")],
     kind: Annotated[PerImage, Choice(("color", "grey"))],

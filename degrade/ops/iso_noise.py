@@ -10,7 +10,7 @@ from degrade.params import Draw, FrameSeed, Images, PerImage, Severity
 from degrade.registry import operator
 from degrade.rng import normal
 
-_SHOT = 0.004
+_SHOT = 0.016
 _SIZE = -0.27  # of the short side: equal damage at other resolutions
 _SLOPE, _LEVEL = 2.18, 1.20  # of ln(read variance) over ln(shot variance), Brooks et al.
 
@@ -26,7 +26,7 @@ _SLOPE, _LEVEL = 2.18, 1.20  # of ln(read variance) over ln(shot variance), Broo
 def iso_noise(
     x: Images,
     lambda_shot: Annotated[
-        PerImage, Severity(0.0, _SHOT, unit="full scale", power=2.0, size_power=_SIZE)
+        PerImage, Severity(0.0, _SHOT, unit="full scale", power=3.0, size_power=_SIZE)
     ],
     lambda_read: Annotated[
         PerImage,
@@ -34,7 +34,7 @@ def iso_noise(
             0.0,
             math.exp(_LEVEL) * _SHOT**_SLOPE,
             unit="full scale squared",
-            power=2.0 * _SLOPE,
+            power=3.0 * _SLOPE,
             size_power=_SLOPE * _SIZE,
         ),
     ],

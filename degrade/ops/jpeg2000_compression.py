@@ -30,7 +30,7 @@ def jpeg2000_compression(
             unit="raw bytes per coded byte",
             curve="geometric",
             power=0.5,
-            size_power=0.4,
+            size_power=0.3,
         ),
     ],
 ) -> Images:

@@ -20,11 +20,11 @@ def pixelate(
         PerImage,
         Severity(
             1.0,
-            0.05,
+            0.04,
             unit="blocks per pixel of a side",
             curve="geometric",
-            power=1.25,
-            size_power=0.5,
+            power=1.35,
+            size_power=0.3,
         ),
     ],
 ) -> Images:

@@ -23,7 +23,7 @@ def shot_noise(
     photons: Annotated[
         PerImage,
         Severity(
-            1e6, 75.0, unit="photons at full scale", curve="reciprocal", power=2.0, size_power=-0.33
+            1e6, 10.0, unit="photons at full scale", curve="reciprocal", power=3.9, size_power=-0.33
         ),
     ],
     seed: FrameSeed,

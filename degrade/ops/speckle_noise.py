@@ -20,7 +20,7 @@ from degrade.rng import normal
 def speckle_noise(
     x: Images,
     sigma: Annotated[
-        PerImage, Severity(0.0, 0.17, unit="share of the value", power=1.4, size_power=-0.14)
+        PerImage, Severity(0.0, 0.4, unit="share of the value", power=2.1, size_power=-0.14)
     ],
     seed: FrameSeed,
 ) -> Images:

@@ -20,7 +20,7 @@ _OVER = 0.15  # share of the range by which the bright end is over the exposure
         "Likar et al., J. Microscopy 197, 2000: multiplicative shading by uneven illumination",
         "Land & McCann, JOSA 61, 1971, Lightness and Retinex Theory: gradients of illumination",
     ),
-    off_scale="smooth changes of brightness leave structure alone",
+    off_scale="Smooth changes of brightness leave structure alone.",
 )
 def uneven_illumination(
     x: Images,

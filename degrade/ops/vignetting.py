@@ -17,7 +17,7 @@ from degrade.registry import operator
         "Goldman, IEEE TPAMI 32(12), 2010, Vignette and Exposure Calibration and Compensation",
         "Aggarwal, Hua & Ahuja, ICCV 2001, On Cosine-Fourth and Vignetting Effects in Real Lenses",
     ),
-    off_scale="the middle keeps its light, and structure under a smooth gain most of its SSIM",
+    off_scale="The middle keeps its light, and structure under a smooth gain most of its SSIM.",
 )
 def vignetting(
     x: Images,

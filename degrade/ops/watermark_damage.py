@@ -93,6 +93,7 @@ def _fill(x: torch.Tensor, known: torch.Tensor, tint: torch.Tensor) -> torch.Ten
 @operator(
     stage="postprocessing",
     family="overlay",
+    off_scale="The residue is where the mark was, and the rest stays.",
     refs=(
         "Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4: push-pull",
         "Tang et al., Robust-R1, AAAI 2026: watermark damage, inpainted boxes",

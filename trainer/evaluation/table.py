@@ -12,12 +12,13 @@ from degrade.chat_tables import UNPRICED, bill_lines
 _PERCENT = 100
 
 
-def figure(estimate: Mapping[str, Any] | None, percent: bool = True) -> str:
+def figure(estimate: Mapping[str, Any] | None, percent: bool = True, digits: int = 1) -> str:
     """``81.2 [77.9, 84.3]``; a dash where a figure is undefined.
 
     Args:
         estimate: ``value``, ``low``, ``high``.
         percent: Times 100.
+        digits: After the point.
     """
     if not estimate or estimate["value"] is None:
         return "-"
@@ -25,8 +26,8 @@ def figure(estimate: Mapping[str, Any] | None, percent: bool = True) -> str:
     value, low, high = (
         None if estimate[k] is None else scale * estimate[k] for k in ("value", "low", "high")
     )
-    ends = "" if low is None or high is None else f" [{low:.1f}, {high:.1f}]"
-    return f"{value:.1f}{ends}"
+    ends = "" if low is None or high is None else f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{value:.{digits}f}{ends}"
 
 
 def tables(summary: Mapping[str, Any]) -> Iterator[Table]:

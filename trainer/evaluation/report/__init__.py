@@ -1,0 +1,1 @@
+"""The report of one or more evaluations: one page without network, and its tables as Markdown."""

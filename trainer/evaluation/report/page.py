@@ -1,0 +1,200 @@
+"""A report as one HTML page that needs nothing else, and its tables as Markdown.
+
+Everything that is not ours is escaped by jinja2: names, questions, and above all what models say.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Collection, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from degrade import __version__
+from degrade.errors import unknown
+from degrade.runs import read_json
+from trainer.evaluation.items import CLEAN, INFO, Benchmark
+from trainer.evaluation.report import behind, plots, sections, versus
+from trainer.evaluation.report.content import Cell, cell, level_name, operator_name
+from trainer.evaluation.report.operators import operators
+from trainer.evaluation.report.read import Evaluated
+from trainer.evaluation.report.samples import samples
+
+HTML, MARKDOWN = "report.html", "report.md"
+_TEMPLATES = resources.files("trainer") / "templates"
+
+
+def unseen_of(models: Sequence[Evaluated], bench: Benchmark | None) -> frozenset[str]:
+    """The operators that training has not seen, where the benchmark's recipe lists them."""
+    folder = bench.folder if bench else Path(models[0].summary["settings"]["source"])
+    if not (folder / INFO).exists():
+        return frozenset()
+    recipe = (read_json(folder / INFO).get("settings") or {}).get("recipe") or {}
+    held = recipe.get("held_out")
+    return frozenset(held.get("operators") or ()) if isinstance(held, dict) else frozenset()
+
+
+def check_unseen(models: Sequence[Evaluated], names: Collection[str]) -> frozenset[str]:
+    """Operators as a person names them.
+
+    Raises:
+        UserError: One of them damages no picture of the benchmark.
+    """
+    known = {t.label.replace(" ", "_") for row in models[0].judged for t in row.truth}
+    for name in names:
+        if name not in known:
+            raise unknown("operator of the benchmark", name, known)
+    return frozenset(names)
+
+
+def content(
+    models: Sequence[Evaluated], bench: Benchmark | None, unseen: Collection[str], failures: int
+) -> dict[str, Any]:
+    """All that the templates show.
+
+    Args:
+        models: The evaluations, the reference first.
+        bench: What they are about; None shows no failures.
+        unseen: Operators that training has not seen.
+        failures: How many to show.
+    """
+    seen = {t.label.replace(" ", "_") for row in models[0].judged for t in row.truth}
+    there = [sections.accuracy(models, unseen if seen - set(unseen) else ()), operators(models)]
+    there += [behind.perception(models), behind.cost(models)]
+    if len(models) > 1:
+        there.append(versus.versus(models))
+    beside = (versus.controls(models), versus.r_bench(models))
+    there += [section for section in beside if section]
+    settings = models[0].summary["settings"]
+    return {
+        "title": f"Evaluation on {settings['benchmark']}",
+        "models": [_model(number, model) for number, model in enumerate(models)],
+        "levels": [level_name(key) for key in models[0].levels],
+        "has_clean": models[0].has_clean,
+        "facts": _facts(models),
+        "sections": there,
+        "samples": samples(models, bench, failures) if bench and failures else [],
+        "asked_for_samples": bool(bench and failures),
+        "reading": behind.reading(models),
+        "provenance": [_provenance(model) for model in models],
+        "version": __version__,
+        "multiple": len(models) > 1,
+    }
+
+
+def _facts(models: Sequence[Evaluated]) -> list[tuple[str, str]]:
+    counts, settings = models[0].summary["counts"], models[0].summary["settings"]
+    damaged = {row.operator for row in models[0].judged} - {CLEAN}
+    return [
+        ("benchmark", settings["benchmark"]),
+        ("questions", f"{counts['items']:,}"),
+        ("source pictures", f"{counts['pictures']:,}"),
+        ("rows", f"{counts['rows']:,}"),
+        ("levels", str(len(models[0].levels)) if models[0].levels else "none"),
+        ("operators", str(len(damaged))),
+    ]
+
+
+def _model(number: int, model: Evaluated) -> dict[str, Any]:
+    """A line of the summary."""
+    found = model.plain
+    keys = model.levels or ()
+    cells = [cell(found["accuracy"]["level"][key]) for key in keys]
+    lost = Cell("-")
+    worst = ""
+    if model.has_clean:
+        lost = cell(found["robustness"]["level"][keys[-1]]["drop"])
+        by_operator = {
+            name: part["level"][keys[-1]]["drop"]
+            for name, part in found["robustness"]["operator"].items()
+            if (part["level"][keys[-1]]["drop"]["value"] or 0.0) > 0
+        }
+        name = max(sorted(by_operator), key=lambda n: by_operator[n]["value"], default="none")
+        worst = operator_name(name)
+    return {
+        "tag": "" if model.alone else model.tag,
+        "name": model.name,
+        "color": plots.COLORS[number],
+        "all": cell(found["accuracy"]["all"]),
+        "cells": cells,
+        "lost": lost,
+        "worst": worst,
+        "left_out": sum(model.summary["counts"]["left_out"].values()),
+    }
+
+
+def _provenance(model: Evaluated) -> dict[str, Any]:
+    settings, how = model.summary["settings"], model.scores["bootstrap"]
+    asked = {k: v for k, v in (settings["model"] or {}).items() if v not in (None, "", {})}
+    return {
+        "called": model.called,
+        "lines": [
+            ("fingerprint", model.summary["fingerprint"]),
+            ("rows", settings["rows"]),
+            ("model", ", ".join(f"{k} {v}" for k, v in asked.items()) or "answers made elsewhere"),
+            ("prompt", " ".join(settings["prompt"])),
+            ("controls", ", ".join(settings["controls"])),
+            ("circular", "yes" if settings["circular"] else "no"),
+            ("judge", ", ".join(f"{k} {v}" for k, v in settings["judge"].items()) or "none"),
+            ("intervals", f"{how['resamples']} resamples, seed {how['seed']}"),
+            ("rules version", str(settings["rules"])),
+            ("degrade", str(settings["degrade"])),
+        ],
+    }
+
+
+# ------------------------------------------------------------------------------- as text
+
+_MARKED = re.compile(r"([\\`*_{}\[\]<>#|~!])")
+
+
+def visible(given: Any) -> str:
+    """A text of any origin with what would not be seen, or would reorder the line, written out."""
+    text = str(given)
+    if text.isprintable():
+        return text
+    return "".join(
+        char
+        if char in "\n\t" or char.isprintable()
+        else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in text
+    )
+
+
+def markdown_text(text: Any) -> str:
+    """A text as Markdown that shows it as it is, on one line."""
+    return _MARKED.sub(r"\\\1", " ".join(visible(text).split()))
+
+
+def data_uri(data: bytes, kind: str) -> str:
+    """A picture within the page."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _environment(autoescape: bool) -> jinja2.Environment:
+    made = jinja2.Environment(
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        # What is shown goes through one filter or the other, whatever the template says.
+        finalize=(lambda v: v if hasattr(v, "__html__") else visible(v)) if autoescape else None,
+    )
+    made.filters |= {"uri": data_uri, "md": markdown_text}
+    return made
+
+
+def render(shown: dict[str, Any], name: str) -> str:
+    """The text of ``report.html`` or ``report.md``.
+
+    Args:
+        shown: Of :func:`content`.
+        name: Which.
+    """
+    template = (_TEMPLATES / name).read_text("utf-8")
+    return _environment(name == HTML).from_string(template).render(shown)
