@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import time
 from typing import Any
 
 import pytest
@@ -143,6 +144,26 @@ TABLE: list[tuple[str, tuple[str, ...], str, int | None, str]] = [
     ("purple", COLORS, "letter", None, "none"),
     ("1", COLORS, "letter", None, "none"),
     ("B", COLORS, "index", None, "none"),
+    # An article is no label; digits of another number are no option; a bullet is no sign.
+    ("A red", COLORS, "letter", 1, "mentioned"),
+    ("a red.", COLORS, "letter", 1, "mentioned"),
+    ("The answer is a red", COLORS, "letter", 1, "announced"),
+    ("A. red", COLORS, "letter", None, "conflict"),
+    ("(A) red", COLORS, "letter", None, "conflict"),
+    ("About 3.5 or so", NUMBERS, "letter", None, "none"),
+    ("It is 0.3 m", NUMBERS, "letter", None, "none"),
+    ("The answer is 2.5", NUMBERS, "letter", None, "none"),
+    ("I think the answer is 2.5", NUMBERS, "index", None, "none"),
+    ("There are 3.", NUMBERS, "letter", 2, "mentioned"),
+    ("-3", NUMBERS, "letter", None, "none"),
+    ("\u22123", ("3", "-3"), "letter", 1, "exact"),
+    ("- 3", NUMBERS, "letter", 2, "exact"),
+    ("x = -3 m", ("3", "-3"), "letter", 1, "mentioned"),
+    # Yes and no, whatever follows.
+    ("Yes, there is no car.", YES, "letter", 0, "leading"),
+    ("No. I was asked for yes or no.", YES, "letter", 1, "leading"),
+    ("Yes, no.", YES, "letter", None, "several"),
+    ("No, there is a red door.", COLORS, "letter", 1, "mentioned"),
     # Refusals, rambling, nothing.
     ("I'm sorry, I can't help with that.", COLORS, "letter", None, "refusal"),
     ("I cannot determine the color, it may be red.", COLORS, "letter", None, "refusal"),
@@ -277,6 +298,15 @@ def test_long_replies_are_read_in_no_time() -> None:
         free(text)
 
 
+def test_replies_that_break_off_in_white_space_are_read_in_no_time() -> None:
+    begun = time.monotonic()
+    for text in ("Answer", "The answer is", "so the", "option", "A"):
+        for blank in ("\n", " ", " \n\t"):
+            read(f"{text}{blank * 2_000}x", COLORS, "letter")
+            free(f"{text}{blank * 2_000}x")
+    assert time.monotonic() - begun < 5
+
+
 # --------------------------------------------------------------------------------- free answers
 
 
@@ -304,6 +334,9 @@ def test_free_answers_are_compared_without_articles_case_and_marks() -> None:
     assert not same_free("horses", "horse")
     assert not same_free("", "")
     assert not same_free("the", "the")
+    assert same_free("A.", "a")  # the letter, where it is all that is said
+    assert not same_free("-5", "5")
+    assert same_free("5-10", "5 10")
 
 
 def test_references_count_as_in_vqa() -> None:

@@ -59,8 +59,9 @@ def same_free(given: str, truth: str) -> bool:
 
 @lru_cache(maxsize=65536)
 def _normal(text: str) -> tuple[str, ...]:
-    words = re.findall(r"\w+(?:[.,:/]\d+)*", plain_answer(normal(text)))
-    return tuple(_WORDS.get(w, w) for w in words if w not in {"a", "an", "the"})
+    words = re.findall(r"(?:(?<!\w)-(?=\d))?\w+(?:[.,:/]\d+)*", plain_answer(normal(text)))
+    kept = [_WORDS.get(w, w) for w in words if w not in {"a", "an", "the"}]
+    return tuple(kept or (w for w in words if w == "a"))  # alone it is the letter
 
 
 def free_score(given: str, answer: str, references: Iterable[str]) -> float:
