@@ -300,9 +300,9 @@ def test_models_are_compared_paired_with_mcnemar(made: dict[str, Path]) -> None:
     )
     cells = line_of(part.tables[0], "all")
     assert cells[2].text == figure(expected._asdict())
-    # A is wrong in 12 rows at 1 and in 4 at 0.5 and B never: p = 2 / 2^16, exact.
+    # A is wrong in 12 rows at 1 and in 4 at 0.5 and B never, about 6 pictures: p = 2 / 2^6, exact.
     assert cells[4] == ("0 / 16", "n = 48")
-    assert cells[5] == ("<0.001 (exact)", "n = 16")
+    assert cells[5] == ("0.031 (exact)", "n = 6")
     assert line_of(part.tables[0], "clean")[5].text == "1.000 (exact)"
     corruption = next(t for t in part.tables if t.caption.startswith("Corruption"))
     assert line_of(corruption, "B (sees)")[0].text.startswith("0.0")

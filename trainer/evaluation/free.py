@@ -57,6 +57,11 @@ def same_free(given: str, truth: str) -> bool:
     return bool(_normal(given)) and _normal(given) == _normal(truth)
 
 
+def comparable(text: str) -> str:
+    """A free answer so that equal ones are the same text."""
+    return " ".join(_normal(text))
+
+
 @lru_cache(maxsize=65536)
 def _normal(text: str) -> tuple[str, ...]:
     words = re.findall(r"(?:(?<!\w)-(?=\d))?\w+(?:[.,:/]\d+)*", plain_answer(normal(text)))

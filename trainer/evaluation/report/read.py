@@ -20,7 +20,6 @@ from trainer.evaluation.records import (
     read_answers,
     read_judged,
 )
-from trainer.metrics.table import COLUMNS
 
 MOST = 7
 """Models in one report: as many colors as people with any color vision tell apart."""
@@ -87,10 +86,6 @@ class Evaluated:
             if row.operator != CLEAN and (known is None or row.intensity_sum > known.intensity_sum):
                 found[row.item] = row
         return found
-
-    def columns(self, rows: Sequence[Judged]) -> dict[str, list[Any]]:
-        """Rows as the metrics take them."""
-        return {name: [getattr(row, name) for row in rows] for name in COLUMNS}
 
 
 def read(folders: Sequence[Path], names: Sequence[str] = ()) -> list[Evaluated]:
