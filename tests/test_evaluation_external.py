@@ -364,6 +364,19 @@ def test_samples_of_a_data_set_are_a_task_for_each_split(tmp_path: Path) -> None
         scored(data, tmp_path / "out2", unnamed, splits=splits)
 
 
+def test_captions_have_no_place_in_the_tasks_of_lmms_eval(tmp_path: Path) -> None:
+    describe = {"task": "caption", "question": "Please describe this image."}
+    entries = [entry(n, 0.0, **({} if n else describe)) for n in range(3)]
+    bench = write_benchmark(tmp_path / "bench", entries)
+    rows = [i for i in rows_of(bench) if i.task == "mcq"]
+    path = write_answers(
+        tmp_path / "x_samples_small.jsonl",
+        samples(rows, lambda i: i.question.answer, input=None),
+    )
+    found = scored(bench, tmp_path / "out", path, tasks=["mcq"])["scores"]["controls"]["none"]
+    assert (found["accuracy"]["all"]["value"], found["accuracy"]["all"]["n"]) == (1.0, 2)
+
+
 def test_options_that_lmms_eval_listed_without_labels_are_read_as_texts(tmp_path: Path) -> None:
     texts = [entry(n, 0.0, answer=WORDS[n], answer_as="text") for n in range(2)]
     bench = write_benchmark(tmp_path / "bench", texts)

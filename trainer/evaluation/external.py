@@ -134,7 +134,7 @@ def _complete(found: Mapping[Use, _Found], rows: Sequence[Item], circular: bool)
             + " Give the files of all splits, or choose rows with --split and --task."
         )
     if len(found) > len(wanted):
-        left = next(use for use in found if use not in set(wanted))
+        left = min(found.keys() - set(wanted))
         raise UserError(
             f"{found[left].where} answers {_named(left)}: options are rotated, which "
             "--circular scores."
@@ -258,8 +258,12 @@ def _places(path: Path, rows: Sequence[Item]) -> list[Item]:
         )
     else:
         named = [max(named, key=len)]
-    # As the export leaves them out: what has no question or no answer is not asked.
-    return [i for i in rows if i.split in named and i.question.question and i.question.answer]
+    # As the export leaves them out: captions, and what has no question or no answer, are not asked.
+    return [
+        i
+        for i in rows
+        if i.split in named and i.task != "caption" and i.question.question and i.question.answer
+    ]
 
 
 def _lmms_eval(path: Path, by_id: Mapping[str, Item], places: list[Item]) -> Iterator[_Found]:
