@@ -7,6 +7,7 @@ import html.parser
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from degrade.schema import Chain, Degradation
 from tests.dataset_help import small_dataset
 from tests.evaluation_help import benchmark, chain_of, entry, write_answers, write_benchmark
 from trainer.evaluation.config import read_options
+from trainer.evaluation.records import JUDGED, SCORES, SUMMARY
 from trainer.evaluation.report import page, samples
 from trainer.evaluation.report.content import Table
 from trainer.evaluation.report.read import Evaluated, benchmark_of, read
@@ -437,6 +439,39 @@ def test_evaluations_of_different_benchmarks_or_rows_are_refused_by_name(
     assert "'another'" in told
     fewer = says(benchmark(tmp_path / "fewer", items=4), tmp_path / "few", fails_when_strong)
     assert "different rows of 'small' (48 and 16)" in refused(made["weak"], fewer)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("circular", True, "one has --circular"),
+        ("rules", 0, "rules of different versions"),
+        ("judge", {"model": "m"}, "different judges"),
+    ],
+)
+def test_what_counts_as_right_must_be_the_same_where_models_are_compared(
+    setting: str, value: Any, told: str, made: dict[str, Path], tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(made["weak"], tmp_path / "other"))
+    summary = read_json(other / SUMMARY)
+    summary["settings"][setting] = value
+    (other / SUMMARY).write_text(json.dumps(summary))
+    with pytest.raises(UserError, match=told):
+        read((made["weak"], other))
+
+
+def test_an_evaluation_whose_files_are_damaged_is_refused_by_name(
+    made: dict[str, Path], tmp_path: Path
+) -> None:
+    short = Path(shutil.copytree(made["weak"], tmp_path / "short"))
+    lines = (short / JUDGED).read_text("utf-8").splitlines(keepends=True)
+    (short / JUDGED).write_text("".join(lines[1:]), "utf-8")
+    with pytest.raises(UserError, match=r"judged\.jsonl is damaged: it has 47 of 48 rows"):
+        read([short])
+    empty = Path(shutil.copytree(made["weak"], tmp_path / "empty"))
+    (empty / SCORES).write_text('{"controls": {"none": {}}}')
+    with pytest.raises(UserError, match=r"scores\.json is damaged: accuracy, cost"):
+        read([empty])
 
 
 def test_benchmark_that_moved_or_changed_is_named(made: dict[str, Path], tmp_path: Path) -> None:
