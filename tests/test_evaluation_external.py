@@ -89,6 +89,19 @@ def test_answers_of_an_evaluation_can_be_scored_again(bench: Path, tmp_path: Pat
         scored(bench, tmp_path / "x", tmp_path / "first" / "answers.jsonl", prompt="chain")
 
 
+def test_answers_about_another_build_are_refused_though_its_rows_have_the_same_names(
+    bench: Path, tmp_path: Path
+) -> None:
+    answers = [{"id": i.id, "answer": "A"} for i in rows_of(bench)]
+    scored(bench, tmp_path / "first", write_answers(tmp_path / "a.jsonl", answers))
+    again = [entry(n, level, encoding="webp") for n in range(ITEMS) for level in LEVELS]
+    other = write_benchmark(tmp_path / "bench", again)
+    with pytest.raises(UserError, match="another build of it: the pictures"):
+        scored(other, tmp_path / "x", tmp_path / "first" / "answers.jsonl")
+    found = scored(bench, tmp_path / "y", tmp_path / "first" / "answers.jsonl", splits=["clean"])
+    assert found["counts"]["judged"] == ITEMS  # a part of the rows will do
+
+
 def test_chains_made_elsewhere_are_read_as_chains(bench: Path, tmp_path: Path) -> None:
     answers = [{"id": i.id, "answer": chain_of(i.types, i.question.answer)} for i in rows_of(bench)]
     path = write_answers(tmp_path / "a.jsonl", answers)

@@ -308,6 +308,11 @@ def test_models_are_compared_paired_with_mcnemar(made: dict[str, Path]) -> None:
     assert line_of(part.tables[0], "clean")[5].text == "1.000 (exact)"
     corruption = next(t for t in part.tables if t.caption.startswith("Corruption"))
     assert line_of(corruption, "B (sees)")[0].text.startswith("0.0")
+    assert line_of(corruption, "B (sees)")[2].text == "0 / 0"
+    back = section(shown(made["sees"], made["weak"]), "comparison")
+    corruption = next(t for t in back.tables if t.caption.startswith("Corruption"))
+    # The first is never wrong: there is no ratio for any of the three operators.
+    assert [c.text for c in line_of(corruption, "B (weak)")] == ["-", "-", "3 / 3"]
 
 
 # -------------------------------------------------------------------------------- the failures

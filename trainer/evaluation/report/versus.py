@@ -169,14 +169,15 @@ def _corruption(first: Evaluated, found: Sequence[tuple[Evaluated, Pairs]]) -> T
         operator, level = [a.operator for a, _ in used], [a.level or 0.0 for a, _ in used]
         before = [clean[a.item] for a, _ in used]
         groups = [a.group for a, _ in used]
-        plain = corruption_error(own, reference, operator, level).mean
+        plain = corruption_error(own, reference, operator, level)
         lost = relative_corruption_error(
             own, reference, [b for _, b in before], [a for a, _ in before], operator, level
-        ).mean
+        )
         how = bootstrap_of(first)
-        values = [how.estimate(figure, groups)._asdict() for figure in (plain, lost)]
-        rows.append((model.called, [cell(v, False) for v in values]))
-    head = ("model", "mCE", "relative mCE")
+        values = [how.estimate(found.mean, groups)._asdict() for found in (plain, lost)]
+        left = Cell(f"{len(plain.undefined)} / {len(lost.undefined)}")
+        rows.append((model.called, [*(cell(v, False) for v in values), left]))
+    head = ("model", "mCE", "relative mCE", "operators left out, with nothing to divide by")
     caption = (
         f"Corruption errors, {first.tag} being 100: of all errors, and of those that damage adds "
         "(less is better)"
