@@ -18,6 +18,7 @@ from trainer.evaluation.wording import (
     ANNOUNCE,
     ARTICLE,
     DENIED,
+    LABEL_NEXT,
     REFUSAL,
     YES_NO,
     Labels,
@@ -186,7 +187,7 @@ def _alone(text: str, names: _Names) -> _Verdict:
         # A label that is also a word may begin an option's text: "a cat" is not label A, be "a cat"
         # or "cat" the option.
         article = match[1] in ("A", "a") and text[match.end(1) : match.end()].isspace()
-        article = article and text[match.start(1) - 1 : match.start(1)] not in ("(", "[", "{")
+        article = article and not LABEL_NEXT.search(text[: match.start(1)])
         if rest in names.texts and plain_answer(text) not in names.texts and not article:
             return None, "conflict"
     return _NOTHING

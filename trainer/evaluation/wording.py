@@ -38,6 +38,7 @@ DENIED = re.compile(
     r"(?:\W+(?:a|an|the|any|really|be|look|seem|seems|quite|to|option|see|show|have)\b)*\W*$",
     re.IGNORECASE,
 )
+LABEL_NEXT = re.compile(r"(?:[(\[{]|\b(?:option|choice|letter)\s+)\Z", re.IGNORECASE)
 YES_NO = re.compile(r"(yes|no)\s?[,.;:!](?!\s?(?:yes|no)\b)", re.IGNORECASE)
 _BULLETS = re.compile(r"(?:[-\u2022](?:\s+|(?=[^\W\d])))+")
 _BEFORE, _AFTER = re.compile(r"(?:\d[.,:/]|(?<![\w.])[-.])\Z"), re.compile(r"[.,:/]\d")
@@ -173,8 +174,8 @@ class Labels:
         alone = [label for label in self.names if label not in "AI"]
         word = [label for label in self.names if label in "AI"]
         another = rf"(?=\s*(?:,|/|&|or|and)\s*[(\[]?(?:{self.any})(?![\w']))"
-        last = rf"(?=[{stop}]|\s*$)"
-        return "|".join([*alone, *(rf"(?<=\s){w}{last}|{w}{another}" for w in word)]) or r"(?!)"
+        last = rf"(?=[{stop}]|\s*$|\s+because\b)"
+        return "|".join([*alone, *(rf"(?<!\S){w}{last}|{w}{another}" for w in word)]) or r"(?!)"
 
     def of(self, label: str) -> int:
         """The option of a label as it was written."""
