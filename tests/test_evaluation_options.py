@@ -289,6 +289,23 @@ def test_what_training_rewards_evaluation_counts(
         assert read(chain(text), choices, form).option == truth
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["{}, I think", "{} because of it", "{} - I think", "{}!", "I think {} is it", "I pick {} here",
+     "{} (90 %)", "{} seems right", "{} as seen", "{} since it is wet", "Likely {} or so",
+     "Select {} please", "**{}** it is", "{}/", "D is wrong, it is {}.", "{} is it, D is not."],
+)  # fmt: skip
+def test_an_option_is_found_whichever_letter_it_has(text: str) -> None:
+    # "A" is an article too; missed more often than B, it would bias accuracy by position.
+    assert [read(text.format(label), COLORS, "letter").option for label in "ABC"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("text", ["A man stands there.", "I see a house."])
+def test_words_that_are_letters_too_are_no_labels(text: str) -> None:
+    many = tuple(f"word {i}" for i in range(10))
+    assert read(text, many, "letter").option is None
+
+
 def test_a_mention_counts_up_to_the_stated_length() -> None:
     words = " ".join(["word"] * (RAMBLING - 1))
     assert read(f"{words} red", COLORS, "letter").rule == "mentioned"

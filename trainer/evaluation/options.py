@@ -20,6 +20,7 @@ from trainer.evaluation.wording import (
     DENIED,
     LABEL_NEXT,
     REFUSAL,
+    WRONG,
     YES_NO,
     Labels,
     bare,
@@ -273,6 +274,7 @@ def _marked(text: str, names: _Names) -> set[int]:
         names.of(next(g for g in m.groups() if g))
         for m in names.labels.marked.finditer(text)
         if not DENIED.search(text[max(0, m.start() - 40) : m.start()])
+        and not WRONG.match(text, m.end())
     }
 
 

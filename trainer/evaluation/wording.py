@@ -42,6 +42,9 @@ LABEL_NEXT = re.compile(r"(?:[(\[{]|\b(?:option|choice|letter)\s+)\Z", re.IGNORE
 YES_NO = re.compile(r"(yes|no)\s?[,.;:!](?!\s?(?:yes|no)\b)", re.IGNORECASE)
 _BULLETS = re.compile(r"(?:[-\u2022](?:\s+|(?=[^\W\d])))+")
 _BEFORE, _AFTER = re.compile(r"(?:\d[.,:/]|(?<![\w.])[-.])\Z"), re.compile(r"[.,:/]\d")
+WRONG = re.compile(
+    r"\s+(?:is\s+(?:not|wrong|incorrect|false)|isn't|cannot\s+be|can't\s+be)\b", re.IGNORECASE
+)
 PLURAL = re.compile(r"(?:e?s)?(?!\w)")
 ARTICLE = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
 _SAYS = r"(?:is|are|was|be|would\s+be|should\s+be|must\s+be|will\s+be|seems\s+to\s+be)"
@@ -174,8 +177,14 @@ class Labels:
         alone = [label for label in self.names if label not in "AI"]
         word = [label for label in self.names if label in "AI"]
         another = rf"(?=\s*(?:,|/|&|or|and)\s*[(\[]?(?:{self.any})(?![\w']))"
-        last = rf"(?=[{stop}]|\s*$|\s+because\b)"
-        return "|".join([*alone, *(rf"(?<!\S){w}{last}|{w}{another}" for w in word)]) or r"(?!)"
+        # No article stands before these, nor the pronoun before those of the second.
+        no_noun = r"because|seems|is|it|as|since|or|here|please|looks|appears"
+        marks = r"\s+[-\u2013\u2014=/]|/|\s*\(\d"
+        last = {
+            "A": rf"(?=[{stop}]|\s*$|\s+(?:{no_noun})\b|{marks})",
+            "I": rf"(?=[{stop}]|\s*$|\s+(?:because|seems|is|it)\b|{marks})",
+        }
+        return "|".join([*alone, *(rf"(?<!\S){w}{last[w]}|{w}{another}" for w in word)]) or r"(?!)"
 
     def of(self, label: str) -> int:
         """The option of a label as it was written."""
