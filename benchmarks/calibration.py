@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +30,8 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.severity import PHOTOS, structural_similarity, to_uint8
 from degrade import ops, pipeline, recipe

@@ -22,8 +22,9 @@ from builders.card import texts
 from builders.card.markdown import described
 from builders.export import formats
 from builders.sources import SourceSpec, kinds
-from degrade import ops
+from degrade import ops, recipe
 from degrade.cli import app
+from degrade.families import families
 from degrade.params import Severity
 from degrade.runs import read_json
 from degrade.schema import STAGES, Record
@@ -241,3 +242,33 @@ def test_commands_of_the_page_on_evaluation_run_and_its_table_names_all_figures(
         named = figures(read_json(tmp_path / folder / "scores.json")["controls"])
         assert named - told <= {"none", "clean", "cost"}
         assert {"accuracy", "drop"} <= named or folder == "eval-r-bench"
+
+
+RECIPES = (ROOT / "docs" / "recipes.md").read_text("utf-8")
+
+
+def presets() -> str:
+    """The presets as docs/recipes.md lists them."""
+    loaded = [recipe.load(name) for name in recipe.preset_names()]
+    return "\n".join(f"| `{r.name}` | {r.summary} |" for r in loaded)
+
+
+def halves() -> str:
+    """The families as docs/recipes.md lists them."""
+    return "\n".join(
+        f"| {half} | {family} | {meaning} |"
+        for half, kinds in families().items()
+        for family, meaning in kinds.items()
+    )
+
+
+@pytest.mark.parametrize("made", [presets, halves])
+def test_the_page_on_recipes_lists_what_there_is(made: Callable[[], str]) -> None:
+    assert made() in RECIPES, f"paste this into docs/recipes.md:\n{made()}"
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", RECIPES, re.DOTALL))
+def test_the_recipes_of_the_page_load(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert recipe.load(str(path)).draw("a.jpg", 0, 300)

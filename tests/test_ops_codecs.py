@@ -14,7 +14,7 @@ from PIL import Image
 from degrade import ops
 from degrade.codecs import Pixels, jpeg2000_encode, jpeg_encode, pillow_decode, webp_encode
 from degrade.codecs.jpeg_stream import flip, intervals
-from degrade.codecs.video import VideoCodec, intra, intra_bytes
+from degrade.codecs.video import VideoCodec, intra, intra_bytes, predicted
 from degrade.errors import UserError
 from degrade.kernels.lettering import lines
 from degrade.kernels.resample import resize
@@ -81,6 +81,18 @@ def test_video_frames_are_streams_that_ffmpeg_reads(
         # Equal but for rounding and for colours that RGB has no room for.
         assert np.abs(luma - ours).mean() < 1.0
     assert all(a > 1.5 * b for a, b in pairwise(sizes)), "12 QP are a quarter of the precision"
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_a_predicted_frame_differs_from_an_intra_frame_and_is_as_near_the_picture(
+    codec: VideoCodec, photo: torch.Tensor
+) -> None:
+    pixels = pixels_of(photo)
+    for qp in (20, 38):
+        made = [way(pixels, codec, qp).astype(float) for way in (intra, predicted)]
+        assert not np.array_equal(*made)
+        alone, group = (np.sqrt(np.square(m - pixels).mean()) for m in made)
+        assert group == pytest.approx(alone, rel=0.25), "the frame of another moment, or none"
 
 
 def test_h264_uses_the_quantiser_that_the_record_says(photo: torch.Tensor) -> None:

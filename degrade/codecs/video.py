@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Literal
 
@@ -13,6 +14,9 @@ from degrade.codecs.stills import within
 from degrade.errors import UserError
 
 VideoCodec = Literal["h264", "h265"]
+
+FRAMES = 3
+"""Frames of a short group."""
 
 _ENCODERS = {"h264": ("libx264", "superfast"), "h265": ("libx265", "ultrafast")}
 _SMALLEST = 64  # pixels a side: the largest coding block of H.265
@@ -34,24 +38,44 @@ def intra(pixels: Pixels, codec: VideoCodec, qp: int) -> Pixels:
         UserError: ``qp`` is out of range, a side exceeds 8192 pixels, or this FFmpeg was built
             without the encoder.
     """
+    return _last([pixels], codec, qp)
+
+
+def predicted(pixels: Pixels, codec: VideoCodec, qp: int) -> Pixels:
+    """The picture as the last frame of a short group: one intra frame, then predicted ones.
+
+    Before it the camera pans to it, :data:`FRAMES` frames in all and 0.4 % of the width each, so
+    that the predicted frames have motion to find and errors to carry along. See :func:`intra`.
+    """
+    step = max(1, round(0.004 * pixels.shape[1]))
+    border = step * (FRAMES - 1)
+    wide = cv2.copyMakeBorder(pixels, 0, 0, border, 0, cv2.BORDER_REFLECT_101)
+    width = pixels.shape[1]
+    frames = [wide[:, k * step : k * step + width] for k in range(FRAMES)]
+    return _last(frames, codec, qp)
+
+
+def _last(frames: Sequence[Pixels], codec: VideoCodec, qp: int) -> Pixels:
+    """The last of some frames after coding and decoding all."""
     within(f"The quantisation parameter of {codec.upper()}", qp, 0, 51)
-    height, width = pixels.shape[:2]
+    height, width = frames[-1].shape[:2]
     if max(height, width) > _LONGEST:
         raise UserError(
             f"H.264 and H.265 hold at most {_LONGEST} pixels a side, the picture has {width} x "
             f"{height}. Tile it or resize it first."
         )
     below, right = (max(_SMALLEST, n + n % 2) - n for n in (height, width))
-    whole = cv2.copyMakeBorder(pixels, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    whole = [cv2.copyMakeBorder(f, 0, below, 0, right, cv2.BORDER_REPLICATE) for f in frames]
     return _decode(_encode(whole, codec, qp), codec)[:height, :width]
 
 
 def intra_bytes(pixels: Pixels, codec: VideoCodec, qp: int) -> bytes:
     """The coded bytes (Annex B) of a picture of even sides from 64 px; see :func:`intra`."""
-    return _encode(pixels, codec, qp)
+    return b"".join(_encode([pixels], codec, qp))
 
 
-def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> bytes:
+def _encode(frames: Sequence[Pixels], codec: VideoCodec, qp: int) -> list[bytes]:
+    """The packets of some frames: the first intra, the others predicted from those before."""
     import av
 
     name, preset = _ENCODERS[codec]
@@ -62,29 +86,35 @@ def _encode(pixels: Pixels, codec: VideoCodec, qp: int) -> bytes:
         )
     encoder = av.CodecContext.create(name, "w")
     assert isinstance(encoder, av.VideoCodecContext)
-    encoder.height, encoder.width = pixels.shape[:2]
+    encoder.height, encoder.width = frames[0].shape[:2]
     encoder.pix_fmt = "yuv420p"
     encoder.color_range = 2  # full
     encoder.time_base = Fraction(1, 25)
     encoder.thread_count = 1  # the pool has a thread for every core
-    encoder.options = {"preset": preset, "tune": "psnr"}
-    # One frame is an I frame, which rate control would give a lower QP than it was told.
+    encoder.options = {"preset": preset, "tune": "psnr", "bf": "0", "g": str(FRAMES)}
+    # Rate control would give an I frame a lower QP than it was told.
     if codec == "h264":
         encoder.options |= {"qp": str(qp), "x264-params": "ipratio=1:scenecut=0"}
     else:
         pools = "pools=none:frame-threads=1:wpp=0"
         encoder.options |= {"x265-params": f"log-level=none:info=0:qp={qp}:ipratio=1:{pools}"}
-    frame = av.VideoFrame.from_ndarray(_to_yuv(pixels), format="yuv420p")
-    return b"".join(map(bytes, [*encoder.encode(frame), *encoder.encode(None)]))
+    packets = []
+    for number, pixels in enumerate(frames):
+        frame = av.VideoFrame.from_ndarray(_to_yuv(pixels), format="yuv420p")
+        frame.pts = number
+        packets += encoder.encode(frame)
+    return [bytes(packet) for packet in (*packets, *encoder.encode(None))]
 
 
-def _decode(data: bytes, codec: VideoCodec) -> Pixels:
+def _decode(packets: Sequence[bytes], codec: VideoCodec) -> Pixels:
+    """The last frame."""
     import av
 
     decoder = av.CodecContext.create("h264" if codec == "h264" else "hevc", "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.thread_count = 1
-    (frame,) = [f for packet in (av.Packet(data), None) for f in decoder.decode(packet)]
+    fed = [*map(av.Packet, packets), None]
+    *_, frame = [frame for packet in fed for frame in decoder.decode(packet)]
     return _to_rgb(np.asarray(frame.to_ndarray(), np.uint8), frame.height)
 
 

@@ -3,16 +3,20 @@
 from typing import Annotated
 
 from degrade.codecs import Pixels, through
-from degrade.codecs.video import VideoCodec, intra
+from degrade.codecs.video import VideoCodec, intra, predicted
 from degrade.params import Choice, Images, PerImage, Severity
 from degrade.registry import operator
 
 _CODECS: tuple[VideoCodec, ...] = ("h264", "h265")
 
 
-def _coded(pixels: Pixels, setting: tuple[float, float]) -> Pixels:
-    qp, codec = setting
-    return intra(pixels, _CODECS[int(codec)], round(qp))
+_FRAMES = ("intra", "predicted")
+
+
+def _coded(pixels: Pixels, setting: tuple[float, float, float]) -> Pixels:
+    qp, codec, frame = setting
+    way = intra if _FRAMES[int(frame)] == "intra" else predicted
+    return way(pixels, _CODECS[int(codec)], round(qp))
 
 
 @operator(
@@ -31,11 +35,15 @@ def video_compression(
         Severity(4, 51, unit="quantisation parameter", power=0.4, integer=True),
     ],
     codec: Annotated[PerImage, Choice(_CODECS)],
+    frame: Annotated[PerImage, Choice(_FRAMES)],
 ) -> Images:
-    """Code the picture as an intra frame of H.264 or H.265 and decode it.
+    """Code the picture as a frame of H.264 or H.265 and decode it.
 
+    An ``intra`` frame stands for itself; a ``predicted`` one ends a short group in which the camera
+    pans to the picture, and carries on the errors of the frames before.
     The codecs are x264 and x265, decoded by FFmpeg; 4:2:0 chroma, a quantiser of constant ``qp``,
     whose step doubles every six. At 51, the coarsest there is, blocks keep little but their
     direction. Sides up to 8192 px.
     """
-    return through(_coded, x, list(zip(qp.tolist(), codec.tolist(), strict=True)))
+    settings = zip(qp.tolist(), codec.tolist(), frame.tolist(), strict=True)
+    return through(_coded, x, list(settings))
