@@ -19,7 +19,7 @@ from annotate.grammar.reasoning import ANSWER, reasoning
 from annotate.measure import Seen
 from degrade.schema import PUBLISHED, Chain, Question, Row
 
-GRAMMAR_VERSION = 3
+GRAMMAR_VERSION = 4
 """Raised whenever the same arguments may give another text."""
 
 _QUOTED = 80  # characters: longer answers stand without quotation marks
