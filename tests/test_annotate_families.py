@@ -221,6 +221,14 @@ def test_what_was_not_applied_is_refused_beside_a_later_label(said: str) -> None
     assert "invented" in judged(R, influence=said)
 
 
+def test_what_the_record_calls_its_numbers_is_no_invention() -> None:
+    said = "The {} moves the man and the fence, with a wobble of 3 pixels."
+    shutter = row("s", ops.get("rolling_shutter").sample(0.6, (0, "s"), 480))
+    assert "invented" not in judged(shutter, influence=said.format("rolling shutter"))
+    noise = row("n", later("salt_and_pepper_noise", 0.6))  # which has no such number
+    assert "invented" in judged(noise, influence=said.format("salt and pepper noise"))
+
+
 def test_names_of_later_operators_are_refused_where_none_was_applied() -> None:
     blur = row("b", applied("lens_blur", 0.6))
     said = "The lens blur softens the man, and the chromatic aberration tints the fence."
