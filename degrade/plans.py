@@ -66,7 +66,9 @@ class Kind(Record):
 
     op: str
     at: dict[str, Number | str | tuple[Number | str, ...]] = Field({})
-    intensity: Annotated[tuple[GridIntensity, ...], BeforeValidator(_listed)] | None = None
+    intensity: (
+        Annotated[tuple[GridIntensity, ...], BeforeValidator(_listed), Field(min_length=1)] | None
+    ) = None
     note: str = ""
 
     def sample(self, severity: int, key: Key, short_side: int, lengths_at: int | None) -> Applied:

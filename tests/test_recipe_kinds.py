@@ -143,6 +143,7 @@ def test_a_chain_at_levels_shares_its_draws(tmp_path: Path) -> None:
         (TYPES + "stages: {acquisition: [lens_blur]}\n", "does not go with"),
         (TYPES.replace("severities:", "severity:"), "severities"),
         (TYPES.replace("at: {radius: [3, 4, 10]}", "at: {}"), "give an intensity, or a value of"),
+        (TYPES.replace("at: {radius: [3, 4, 10]}", "intensity: []"), "at least 1 item"),
         (STEPS.replace("lens_blur", "lens_blurr"), "Did you mean 'lens_blur'"),
         (STEPS + "intensity: {low: 0, high: 1}\n", "its own intensity"),
         (STEPS + "each: true\n", "go with 'types'"),
@@ -188,6 +189,19 @@ def test_the_halves_part_every_recipe() -> None:
     alone = r.narrowed(["lens_blur"])
     with pytest.raises(UserError, match="no operator of the unseen families"):
         alone.narrowed(half="unseen")
+
+
+def test_a_type_of_both_halves_is_in_neither(tmp_path: Path) -> None:
+    r = made(
+        tmp_path,
+        TYPES.replace(
+            "op: jpeg_compression, at: {quality: [80, 50, 7]}", "op: fog, intensity: 0.5"
+        ),
+    )
+    assert list(r.narrowed(half="seen").types) == ["noise", "blur"]
+    for half in HALVES:
+        with pytest.raises(UserError, match=f"no type of the {half} families"):
+            r.narrowed(["both"], half=half)
 
 
 @given(st.floats(0.02, 1.0), st.sampled_from([64, 224, 512, 1000]))
