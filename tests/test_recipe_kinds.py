@@ -14,6 +14,7 @@ from degrade import ops, pipeline, recipe
 from degrade.adapters import Degrade
 from degrade.errors import UserError
 from degrade.families import HALVES, families, family_names, half_of
+from degrade.params import Choice, Severity
 from degrade.recipe import Recipe
 
 TYPES = """
@@ -210,10 +211,10 @@ def test_a_severity_knows_its_intensity_from_its_value(intensity: float, side: i
         op = ops.get(name)
         record = op.sample(intensity, "k", side)
         strengths = {
-            p.name: p.value
+            p.name: p.unit if isinstance(a.declaration, Choice) else p.value
             for p in record.params
             for a in op.arguments
-            if a.name == p.name and type(a.declaration).__name__ == "Severity"
+            if a.name == p.name and isinstance(a.declaration, Severity | Choice)
         }
         if any(getattr(a.declaration, "integer", False) for a in op.arguments):
             continue  # whole numbers stand for a range of intensities
