@@ -76,8 +76,8 @@ def possible(what: str, d: Severity | Draw, value: float, short_side: int) -> fl
     scale = short_side if d.relative else 1.0
     least, most = (end * scale for end in span(d))
     if not least <= value <= most:
-        allowed = f"from {least:g} to {most:g}" if math.isfinite(most) else f"{least:g} or more"
-        raise UserError(f"{what} is {value:g} {d.unit}; it must be {allowed}.")
+        allowed = f"from {least:g} to {most:g}" if math.isfinite(most) else f"of {least:g} or more"
+        raise UserError(f"{what} is {value:g} {d.unit}; give a value {allowed}.")
     if d.integer and value != round(value):
         raise UserError(f"{what} is {value:g}; give a whole number.")
     return value

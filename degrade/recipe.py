@@ -98,6 +98,8 @@ class Recipe(Record):
             raise ValueError("give 'stages', 'steps' or 'types', one of them")
         if self.stages and (self.steps or self.types):
             raise ValueError(f"'stages' does not go with '{'steps' if self.steps else 'types'}'")
+        if self.count != {1: 1.0} and (self.steps or self.types):
+            raise ValueError("'count' goes with 'stages'")
         if not self.count:
             raise ValueError("'count' needs at least one entry")
         lists = {"among": self.among, "levels": self.levels, "severities": self.severities or None}

@@ -145,6 +145,14 @@ def test_a_chain_at_levels_shares_its_draws(tmp_path: Path) -> None:
         (TYPES.replace("severities:", "severity:"), "severities"),
         (TYPES.replace("at: {radius: [3, 4, 10]}", "at: {}"), "give an intensity, or a value of"),
         (TYPES.replace("at: {radius: [3, 4, 10]}", "intensity: []"), "at least 1 item"),
+        (TYPES.replace("[3, 4, 10]}", "[3, 4, 10]}, intensity: 0.5"), "radius amounts to"),
+        (TYPES.replace("[3, 4, 10]", "[3, 4, -10]"), "give a value from 0 to"),
+        (TYPES.replace("[80, 50, 7]", "[80, 50, 300]"), "from 1 to 100"),
+        (TYPES + "count: {2: 1}\n", "'count' goes with 'stages'"),
+        (
+            STEPS.replace("any: {gaussian_noise: 1}", "any: [gaussian_noise], at: {sigma: 0.1}"),
+            "follows the intensity",
+        ),
         (STEPS.replace("lens_blur", "lens_blurr"), "Did you mean 'lens_blur'"),
         (STEPS + "intensity: {low: 0, high: 1}\n", "its own intensity"),
         (STEPS + "each: true\n", "go with 'types'"),
@@ -203,6 +211,12 @@ def test_a_type_of_both_halves_is_in_neither(tmp_path: Path) -> None:
     for half in HALVES:
         with pytest.raises(UserError, match=f"no type of the {half} families"):
             r.narrowed(["both"], half=half)
+
+
+def test_the_intensity_of_a_shifted_channel_grows_with_the_shift() -> None:
+    made = recipe.load("kadid").narrowed(["color_shift"]).draw("x", 0, 384)
+    strengths = [v.applied[0].intensity for v in made]
+    assert strengths[0] < strengths[1] < strengths[2] < strengths[3] == 1.0
 
 
 @given(st.floats(0.02, 1.0), st.sampled_from([64, 224, 512, 1000]))
