@@ -24,7 +24,7 @@ class Argument:
 
     @property
     def span(self) -> str:
-        """Range and unit for a listing, such as ``0 -> 0.3 full scale``."""
+        """Range, unit and kinds for a listing, such as ``0 -> 30 degrees (rotate)``."""
         d = self.declaration
         match d:
             case Severity():
@@ -35,7 +35,9 @@ class Argument:
                 return " | ".join(d.kinds)
             case SeedMark():
                 return "32-bit seed"
-        return f"{values} x short side, {d.unit}" if d.relative else f"{values} {d.unit}"
+        whose = f" ({', '.join(d.only)})" if d.only else ""
+        unit = f"x short side, {d.unit}" if d.relative else d.unit
+        return f"{values} {unit}{whose}"
 
 
 def declared(name: str, kernel: Callable[..., Any]) -> tuple[Argument, ...]:
