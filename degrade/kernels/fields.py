@@ -45,8 +45,7 @@ def smooth_noise(
     # Knots are seeded on a square of fixed size, so that a resize by half a pixel more or less
     # cannot renumber them and change the landscape.
     edge = 1 << (max(down.shape[1], across.shape[1]) - 1).bit_length()
-    lattice = normal(seed, (len(seed), channels, edge, edge), stream)
-    lattice = lattice[..., : down.shape[1], : across.shape[1]]
+    lattice = normal(seed, (len(seed), channels, down.shape[1], across.shape[1]), stream, edge)
     # 2.1 undoes the variance that the spline averages away (0.479 per axis).
     return down @ lattice @ across.T * 2.1
 
@@ -142,6 +141,5 @@ def correlated_noise(
 
     down, across = smoothing(height), smoothing(width)
     edge = 1 << (max(down.shape[-1], across.shape[-1]) - 1).bit_length()
-    lattice = normal(seed, (len(seed), channels, edge, edge), stream)
-    lattice = lattice[..., : down.shape[-1], : across.shape[-1]]
+    lattice = normal(seed, (len(seed), channels, down.shape[-1], across.shape[-1]), stream, edge)
     return down[:, None] @ lattice @ across.mT[:, None]
