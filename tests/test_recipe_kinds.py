@@ -190,6 +190,21 @@ def test_every_family_is_in_one_half_and_every_operator_in_a_family() -> None:
         assert ops.get(name).family in families()[half_of(ops.get(name).family)]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("chromatic_aberration", "channel_error"),  # colors beside their place
+        ("banding_noise", "scan_lines"),  # rows
+        ("lens_distortion", "elastic_warp"),
+        ("vignetting", "uneven_illumination"),
+        ("block_loss", "block_exchange"),
+        ("lens_blur", "glass_blur"),
+    ],
+)
+def test_what_looks_alike_is_in_one_half(one: str, other: str) -> None:
+    assert half_of(ops.get(one).family) == half_of(ops.get(other).family)
+
+
 def test_the_halves_part_every_recipe() -> None:
     r = recipe.load("robust-r1")
     seen, unseen = (r.narrowed(half=half) for half in HALVES)
