@@ -38,6 +38,10 @@ class Severity:
         integer: Round to a whole number.
         size_power: The way from ``mild`` is multiplied by ``(short side / 512) ** size_power``: how
             a per-pixel quantity must change for equal damage at another resolution.
+        least: Smallest value that there is, also for those who give one; see :func:`span`.
+        most: Largest value that there is.
+        only: Kinds of a :class:`Choice` of the operator that the value has an effect on, where it
+            has none on the others: records of those leave it out.
     """
 
     mild: float
@@ -48,6 +52,9 @@ class Severity:
     relative: bool = False
     integer: bool = False
     size_power: float = 0.0
+    least: float | None = None
+    most: float | None = None
+    only: tuple[str, ...] = ()
 
     def at(self, intensity: float, short_side: int) -> float:
         """The value at an intensity in [0, 1] for a picture of this short side in pixels."""
@@ -58,6 +65,9 @@ class Severity:
             value = 1.0 / (1.0 / self.mild + (1.0 / self.severe - 1.0 / self.mild) * t)
         else:
             value = self.mild + (self.severe - self.mild) * t
+        # Powers of the size must not take the value where there is none.
+        value = max(value, self.least) if self.least is not None else value
+        value = min(value, self.most) if self.most is not None else value
         if self.relative:
             value *= short_side
         return _tidy(value, self.integer)
@@ -82,7 +92,8 @@ class Draw:
 
     With ``integer`` both ends are included; ``relative`` as for :class:`Severity`. In a clip the
     value is the same in all frames, or with ``drifts`` goes slowly to and fro between the ends;
-    ``circular``: the ends are the same (an angle), so it may go through them.
+    ``circular``: the ends are the same (an angle), so it may go through them. ``least``, ``most``
+    and ``only`` as for :class:`Severity`.
     """
 
     low: float
@@ -92,6 +103,9 @@ class Draw:
     integer: bool = False
     drifts: bool = False
     circular: bool = False
+    least: float | None = None
+    most: float | None = None
+    only: tuple[str, ...] = ()
 
     def at(self, u: float, short_side: int) -> float:
         """The value for a uniform ``u`` in [0, 1) for a picture of this short side in pixels."""
@@ -135,6 +149,23 @@ Seed = Annotated[torch.Tensor, SeedMark()]
 
 FrameSeed = Annotated[torch.Tensor, SeedMark(per_frame=True)]
 """(B,) int64 seeds below 2**32. In a clip every frame has its own (noise of a sensor)."""
+
+
+def span(d: Severity | Draw) -> tuple[float, float]:
+    """Least and most that may be given for a value, shares of the short side where relative.
+
+    Given values may go beyond what is drawn, but not where they mean nothing: below 0 where neither
+    end is, to 0 on a geometric or reciprocal curve, beyond the short side for a length.
+    """
+    ends = (d.mild, d.severe) if isinstance(d, Severity) else (d.low, d.high)
+    least, most = d.least, d.most
+    if least is None and isinstance(d, Severity) and d.curve != "linear":
+        least = 1e-6 * min(ends)
+    if least is None:
+        least = 0.0 if min(ends) >= 0.0 else -1.0 if d.relative else -math.inf
+    if most is None:
+        most = 1.0 if d.relative else math.inf
+    return least, most
 
 
 def _tidy(value: float, integer: bool) -> float:

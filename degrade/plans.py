@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from degrade import ops
 from degrade.errors import UserError
-from degrade.params import REFERENCE_SIDE, Choice, SeedMark
+from degrade.params import REFERENCE_SIDE, Choice, SeedMark, Severity
 from degrade.registry import Key, Operator
 from degrade.rng import unit
 from degrade.schema import Applied, Intensity, Record
@@ -66,7 +66,9 @@ class Kind(Record):
 
     op: str
     at: dict[str, Number | str | tuple[Number | str, ...]] = Field({})
-    intensity: Annotated[tuple[GridIntensity, ...], BeforeValidator(_listed)] | None = None
+    intensity: (
+        Annotated[tuple[GridIntensity, ...], BeforeValidator(_listed), Field(min_length=1)] | None
+    ) = None
     note: str = ""
 
     def sample(self, severity: int, key: Key, short_side: int, lengths_at: int | None) -> Applied:
@@ -96,6 +98,10 @@ class Kind(Record):
         for name, told in lists.items():
             if isinstance(told, tuple) and len(told) != severities:
                 raise ValueError(f"{self.op}: {name} has {len(told)} values for {severities}")
+        if self.intensity is not None and (told := _following(self.op, self.at)):
+            raise ValueError(
+                f"{self.op}: the intensity is what {' and '.join(told)} amounts to; leave it out"
+            )
         try:
             for severity in range(severities):
                 self.sample(severity, "check", REFERENCE_SIDE, lengths_at)
@@ -114,7 +120,7 @@ class Step(Record):
         any: Operators, equally likely; or operator -> weight.
         probability: That the step happens, in [0, 1].
         intensity: Uniform range of intensities.
-        at: Parameter -> value, for choices of an operator that the step names alone.
+        at: Parameter -> value, for what an operator that the step names alone draws or chooses.
         name: What the step is, for readers.
     """
 
@@ -140,6 +146,10 @@ class Step(Record):
         try:
             for name in self.any:
                 ops.get(name).sample(0.5, "check", REFERENCE_SIDE, self.at)
+                if told := _following(name, self.at):
+                    raise ValueError(
+                        f"{name}: {told[0]} follows the intensity of the step; leave it out of 'at'"
+                    )
         except UserError as error:
             raise ValueError(str(error)) from None
         return self
@@ -181,6 +191,15 @@ def _relative(operator: Operator) -> set[str]:
         for a in operator.arguments
         if not isinstance(a.declaration, SeedMark | Choice) and a.declaration.relative
     }
+
+
+def _following(name: str, at: Mapping[str, Any]) -> list[str]:
+    """Those of the given parameters that follow the intensity."""
+    return [
+        a.name
+        for a in ops.get(name).arguments
+        if a.name in at and isinstance(a.declaration, Severity)
+    ]
 
 
 def without_repeats(names: Sequence[str]) -> tuple[str, ...]:

@@ -98,6 +98,8 @@ class Recipe(Record):
             raise ValueError("give 'stages', 'steps' or 'types', one of them")
         if self.stages and (self.steps or self.types):
             raise ValueError(f"'stages' does not go with '{'steps' if self.steps else 'types'}'")
+        if self.count != {1: 1.0} and (self.steps or self.types):
+            raise ValueError("'count' goes with 'stages'")
         if not self.count:
             raise ValueError("'count' needs at least one entry")
         lists = {"among": self.among, "levels": self.levels, "severities": self.severities or None}
@@ -189,9 +191,10 @@ class Recipe(Record):
         changes: dict[str, Any] = {"needs": ()}
         if half is not None:
             kept = [n for n in chosen.operators if half_of(ops.get(n).family) == half]
-            if not kept:
-                raise UserError(f"Recipe {self.name!r} has no operator of the {half} families.")
             chosen = chosen._keeping(lambda name: name in kept)
+            if not chosen.operators:  # types of several operators may have one of each half
+                what = "type" if self.types else "operator"
+                raise UserError(f"Recipe {self.name!r} has no {what} of the {half} families.")
         if intensity is not None and self.types:
             raise UserError(
                 f"Recipe {self.name!r} has severities of its own ({', '.join(self.severities)}): "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import math
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Concatenate, ParamSpec, cast
 
 import torch
 
+from degrade.arguments import Argument, declared, idle, possible
 from degrade.errors import UserError, unknown
 from degrade.families import family_names
 from degrade.params import Choice, Draw, Images, SeedMark, Severity
@@ -19,7 +19,6 @@ from degrade.schema import STAGES, Applied, Param, SeedValue, Stage
 
 P = ParamSpec("P")
 Kernel = Callable[Concatenate[Images, P], Images]
-Declaration = Severity | Draw | Choice | SeedMark
 Mapped = Callable[..., torch.Tensor]
 """A coordinate map: (x, points (B, N, 2) in pixels, the kernel's arguments) -> (B, N, 2)."""
 Given = Mapping[str, float | str]
@@ -31,29 +30,6 @@ LICENSE = "Apache-2.0"
 """Of the project, and of every operator that needs nothing from outside."""
 
 TABLE: dict[str, Operator] = {}
-
-
-@dataclass(frozen=True)
-class Argument:
-    """One declared argument of a kernel."""
-
-    name: str
-    declaration: Declaration
-
-    @property
-    def span(self) -> str:
-        """Range and unit for a listing, such as ``0 -> 0.3 full scale``."""
-        d = self.declaration
-        match d:
-            case Severity():
-                values = f"{d.mild:g} -> {d.severe:g}"
-            case Draw():
-                values = f"{d.low:g} .. {d.high:g}"
-            case Choice():
-                return " | ".join(d.kinds)
-            case SeedMark():
-                return "32-bit seed"
-        return f"{values} x short side, {d.unit}" if d.relative else f"{values} {d.unit}"
 
 
 @dataclass(frozen=True)
@@ -107,9 +83,10 @@ class Operator:
                 unit (lengths in pixels), or the name of a kind.
 
         Raises:
-            UserError: The intensity is outside [0, 1] or not a number, or a given value is none.
+            UserError: The intensity is outside [0, 1] or not a number, or a given value is not one
+                that the argument can take, or of an argument without effect on the given kind.
         """
-        fixed = self._given(given or {})
+        fixed = self._given(given or {}, short_side)
         if intensity is None:
             intensity = self._amounts_to(fixed, short_side)
         if not 0.0 <= intensity <= 1.0:
@@ -118,10 +95,18 @@ class Operator:
                 "0 leaves the picture alone, 1 is the strongest."
             )
         path = key if isinstance(key, tuple) else (key,)
+        kinds = {
+            a.name: int(fixed.get(a.name, a.declaration.at(unit(*path, self.name, a.name))))
+            for a in self.arguments
+            if isinstance(a.declaration, Choice)
+        }
+        told = self._told([d.kinds[kinds[n]] for n, d in self._choices()])
         params: list[Param] = []
         seeds: list[SeedValue] = []
         for argument in self.arguments:
             name, d = argument.name, argument.declaration
+            if name not in told:
+                continue
             where = (*path, self.name, name)
             match d:
                 case Severity():
@@ -131,7 +116,7 @@ class Operator:
                     value = fixed.get(name, d.at(unit(*where), short_side))
                     params.append(Param(name=name, value=value, unit=d.unit))
                 case Choice():
-                    kind = int(fixed.get(name, d.at(unit(*where))))
+                    kind = kinds[name]
                     params.append(Param(name=name, value=kind, unit=d.kinds[kind]))
                 case SeedMark():
                     seeds.append(SeedValue(name=name, value=derive(*where)))
@@ -145,7 +130,27 @@ class Operator:
             seeds=tuple(seeds),
         )
 
-    def _given(self, given: Given) -> dict[str, float]:
+    def _choices(self) -> list[tuple[str, Choice]]:
+        return [
+            (a.name, a.declaration) for a in self.arguments if isinstance(a.declaration, Choice)
+        ]
+
+    def _told(self, kinds: Collection[str]) -> set[str]:
+        """Names of the arguments that have an effect on these kinds, and stand in their records."""
+        return {
+            a.name
+            for a in self.arguments
+            if not isinstance(a.declaration, Severity | Draw)
+            or not a.declaration.only
+            or any(kind in kinds for kind in a.declaration.only)
+        }
+
+    def told(self, record: Applied) -> set[str]:
+        """Names of the arguments that a record of these kinds must hold; it may hold others too."""
+        choices = {name for name, _ in self._choices()}
+        return self._told([p.unit for p in record.params if p.name in choices])
+
+    def _given(self, given: Given, short_side: int) -> dict[str, float]:
         """Given values as numbers.
 
         Raises:
@@ -163,10 +168,18 @@ class Operator:
                 if value not in d.kinds:
                     raise unknown(f"{name} of {self.name}", str(value), d.kinds)
                 numbers[name] = d.kinds.index(str(value))
-            elif isinstance(value, str) or not math.isfinite(value):
+            elif not isinstance(value, int | float) or not math.isfinite(value):
                 raise UserError(f"{self.name}: {name} is {value!r}; give a number in {d.unit}.")
             else:
-                numbers[name] = float(value)
+                numbers[name] = possible(f"{self.name}: {name}", d, float(value), short_side)
+        kinds = [d.kinds[int(numbers[n])] for n, d in self._choices() if n in numbers]
+        if idle := sorted(numbers.keys() - self._told(kinds)):
+            d = known[idle[0]]
+            assert not isinstance(d, Choice)  # a choice is always told
+            raise UserError(
+                f"{self.name}: {idle[0]} has an effect on {' and '.join(d.only)} alone. Give the "
+                "kind with it, or leave it out."
+            )
         return numbers
 
     def _amounts_to(self, fixed: Mapping[str, float], short_side: int) -> float:
@@ -206,14 +219,13 @@ class Operator:
         self, applied: Sequence[Applied], device: torch.device | None = None
     ) -> dict[str, torch.Tensor]:
         """The kernel's arguments that records stand for: (B,) float32, seeds int64."""
-        values: dict[str, list[float]] = {}
-        for record in applied:
-            told: list[Param | SeedValue] = [*record.params, *record.seeds]
-            for entry in told:
-                values.setdefault(entry.name, []).append(entry.value)
+        told: list[dict[str, float]] = [
+            {p.name: p.value for p in record.params} | {s.name: s.value for s in record.seeds}
+            for record in applied
+        ]
         return {
             a.name: torch.tensor(
-                values[a.name],
+                [values.get(a.name, idle(a.declaration)) for values in told],
                 dtype=torch.int64 if isinstance(a.declaration, SeedMark) else torch.float32,
                 device=device,
             )
@@ -259,8 +271,9 @@ class Operator:
                     f"{self.name}: the record was drawn for a short side of {record.short_side} px,"
                     f" the picture has {side} px. Resize the picture as it was when recorded."
                 )
-            if {e.name for e in record.params} | {e.name for e in record.seeds} != names:
-                raise UserError(f"{self.name}: the record must name exactly {sorted(names)}.")
+            entries = {e.name for e in record.params} | {e.name for e in record.seeds}
+            if not (told := self.told(record)) <= entries <= names:
+                raise UserError(f"{self.name}: the record must name exactly {sorted(told)}.")
 
 
 def check_images(x: object, who: str) -> None:
@@ -326,7 +339,7 @@ def operator(
             differentiable=differentiable,
             summary=doc.splitlines()[0],
             doc=doc,
-            arguments=_declared(name, kernel),
+            arguments=declared(name, kernel),
             kernel=cast("Callable[..., Images]", kernel),
             off_scale=off_scale,
             license=license,
@@ -336,26 +349,6 @@ def operator(
         return kernel
 
     return register
-
-
-def _declared(name: str, kernel: Callable[..., Any]) -> tuple[Argument, ...]:
-    hints = typing.get_type_hints(kernel, include_extras=True)
-    arguments = []
-    for argument in list(inspect.signature(kernel).parameters)[1:]:
-        marks = [
-            m
-            for m in getattr(hints.get(argument), "__metadata__", ())
-            if isinstance(m, Severity | Draw | Choice | SeedMark)
-        ]
-        if len(marks) != 1:
-            raise TypeError(
-                f"Operator {name}: argument {argument!r} needs exactly one declaration: "
-                "Annotated[PerImage, Severity(...)], Draw(...) or Choice(...), Seed or FrameSeed."
-            )
-        arguments.append(Argument(argument, marks[0]))
-    if not any(isinstance(a.declaration, Severity) for a in arguments):
-        raise TypeError(f"Operator {name}: no argument follows the intensity (Severity).")
-    return tuple(arguments)
 
 
 def lookup(name: str) -> Operator:

@@ -52,13 +52,19 @@ def _mix(h: torch.Tensor) -> torch.Tensor:
     return h
 
 
-def bits(seed: torch.Tensor, shape: torch.Size | tuple[int, ...], stream: int = 0) -> torch.Tensor:
+def bits(
+    seed: torch.Tensor,
+    shape: torch.Size | tuple[int, ...],
+    stream: int = 0,
+    within: int | None = None,
+) -> torch.Tensor:
     """Independent 32-bit hashes, one per element.
 
     Args:
         seed: (B,) int64 seeds below 2**32.
         shape: (B, ...) shape of the field.
         stream: Number of the field, for kernels that need several from one seed.
+        within: The field is the upper left corner of one whose last two sides have this length.
 
     Returns:
         int32 tensor of ``shape``; every bit is usable.
@@ -67,7 +73,15 @@ def bits(seed: torch.Tensor, shape: torch.Size | tuple[int, ...], stream: int = 
     for size in shape[1:]:
         count *= size
     start = ((seed + stream * 0x9E3779B9) & 0xFFFFFFFF).to(torch.int32).reshape(-1, 1)
-    index = torch.arange(count, dtype=torch.int32, device=seed.device)
+    if within is None:
+        index = torch.arange(count, dtype=torch.int32, device=seed.device)
+    else:
+        lines, row, column = (
+            torch.arange(n, device=seed.device)
+            for n in (count // shape[-1] // shape[-2], *shape[-2:])
+        )
+        index = (lines[:, None, None] * within + row[:, None]) * within + column
+        index = index.flatten().to(torch.int32)  # hashes repeat after 2**32 of a field
     # Seeds that differ by one must not give shifted copies of one field: scramble before adding.
     return _mix(index + _mix(start.clone())).reshape(shape)
 
@@ -81,8 +95,11 @@ def uniform(
 
 
 def normal(
-    seed: torch.Tensor, shape: torch.Size | tuple[int, ...], stream: int = 0
+    seed: torch.Tensor,
+    shape: torch.Size | tuple[int, ...],
+    stream: int = 0,
+    within: int | None = None,
 ) -> torch.Tensor:
     """Standard normal float32 by the inverse distribution function; see :func:`bits`."""
-    field = bits(seed, shape, stream).to(torch.float32)
+    field = bits(seed, shape, stream, within).to(torch.float32)
     return field.mul_(2.0**-31).clamp_(-1 + 2e-7, 1 - 2e-7).erfinv_().mul_(2.0**0.5)

@@ -14,8 +14,8 @@ from skimage.metrics import structural_similarity
 
 from degrade import ops
 from degrade.errors import UserError
-from degrade.params import Severity
-from degrade.schema import Applied
+from degrade.params import Choice, Draw, Severity
+from degrade.schema import Applied, Param
 from tests.conftest import load_photo
 
 every_operator = pytest.mark.parametrize("name", ops.names())
@@ -197,6 +197,65 @@ def test_any_draw_is_a_valid_record(name: str, intensity: float, key: str, side:
     assert Applied.model_validate_json(record.model_dump_json()) == record
     assert op.sample(intensity, key, side) == record
     assert record.label == name.replace("_", " ")
+
+
+@every_operator
+@pytest.mark.parametrize("value", [-1.0, 0.0, 1.0, 1e9])
+def test_a_given_value_works_or_is_refused(name: str, value: float) -> None:
+    op = ops.get(name)
+    x = load_photo("coffee", 32)[None]
+    for argument in op.arguments:
+        if not isinstance(argument.declaration, Severity | Draw):
+            continue
+        kinds = {
+            a.name: argument.declaration.only[0]
+            for a in op.arguments
+            if isinstance(a.declaration, Choice) and argument.declaration.only
+            if argument.declaration.only[0] in a.declaration.kinds
+        }
+        try:
+            record = op.sample(0.7, "k", min(x.shape[-2:]), kinds | {argument.name: value})
+        except UserError:
+            continue
+        assert bool(torch.isfinite(op.apply(x, [record])).all()), argument.name
+
+
+def kinds_of(name: str) -> list[dict[str, str]]:
+    """All combinations of the kinds of an operator's short choices."""
+    found: list[dict[str, str]] = [{}]
+    for a in ops.get(name).arguments:
+        if isinstance(a.declaration, Choice) and len(a.declaration.kinds) <= 6:
+            found = [{**rest, a.name: kind} for rest in found for kind in a.declaration.kinds]
+    return found
+
+
+@every_operator
+def test_a_record_holds_what_has_an_effect_on_its_kind(name: str) -> None:
+    op = ops.get(name)
+    x = load_photo("coffee", 230)[None, :, :160, :160]  # scan lines below 3 px are drawn at 3
+    declared = {a.name: a.declaration for a in op.arguments}
+    for kinds in kinds_of(name):
+        record = op.sample(0.8, "effect", 160, kinds)
+        y = op.apply(x, [record])
+        for i, param in enumerate(record.params):
+            d = declared[param.name]
+            ends = [d.at(0.3, 160)] if isinstance(d, Severity) else []
+            if isinstance(d, Draw) and d.low < d.high:
+                ends = [d.at(0.0, 160), d.at(0.99, 160)]
+            if ends:
+                near_first = abs(ends[0] - param.value) < abs(ends[-1] - param.value)
+                far = ends[-1] if near_first else ends[0]
+                other = list(record.params)
+                other[i] = param.model_copy(update={"value": far})
+                changed = op.apply(x, [record.model_copy(update={"params": tuple(other)})])
+                assert not torch.equal(changed, y), (kinds, param.name)
+        # What it does not hold has none: an older record may hold it.
+        for idle in declared.keys() - op.told(record):
+            d = declared[idle]
+            assert isinstance(d, Severity | Draw)
+            extra = Param(name=idle, value=d.at(0.5, 160), unit=d.unit)
+            more = record.model_copy(update={"params": (*record.params, extra)})
+            assert torch.equal(op.apply(x, [more]), y), (kinds, idle)
 
 
 @every_operator

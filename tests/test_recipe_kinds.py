@@ -14,6 +14,7 @@ from degrade import ops, pipeline, recipe
 from degrade.adapters import Degrade
 from degrade.errors import UserError
 from degrade.families import HALVES, families, family_names, half_of
+from degrade.params import Choice, Severity
 from degrade.recipe import Recipe
 
 TYPES = """
@@ -143,6 +144,15 @@ def test_a_chain_at_levels_shares_its_draws(tmp_path: Path) -> None:
         (TYPES + "stages: {acquisition: [lens_blur]}\n", "does not go with"),
         (TYPES.replace("severities:", "severity:"), "severities"),
         (TYPES.replace("at: {radius: [3, 4, 10]}", "at: {}"), "give an intensity, or a value of"),
+        (TYPES.replace("at: {radius: [3, 4, 10]}", "intensity: []"), "at least 1 item"),
+        (TYPES.replace("[3, 4, 10]}", "[3, 4, 10]}, intensity: 0.5"), "radius amounts to"),
+        (TYPES.replace("[3, 4, 10]", "[3, 4, -10]"), "give a value from 0 to"),
+        (TYPES.replace("[80, 50, 7]", "[80, 50, 300]"), "from 1 to 100"),
+        (TYPES + "count: {2: 1}\n", "'count' goes with 'stages'"),
+        (
+            STEPS.replace("any: {gaussian_noise: 1}", "any: [gaussian_noise], at: {sigma: 0.1}"),
+            "follows the intensity",
+        ),
         (STEPS.replace("lens_blur", "lens_blurr"), "Did you mean 'lens_blur'"),
         (STEPS + "intensity: {low: 0, high: 1}\n", "its own intensity"),
         (STEPS + "each: true\n", "go with 'types'"),
@@ -180,6 +190,21 @@ def test_every_family_is_in_one_half_and_every_operator_in_a_family() -> None:
         assert ops.get(name).family in families()[half_of(ops.get(name).family)]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("chromatic_aberration", "channel_error"),  # colors beside their place
+        ("banding_noise", "scan_lines"),  # rows
+        ("lens_distortion", "elastic_warp"),
+        ("vignetting", "uneven_illumination"),
+        ("block_loss", "block_exchange"),
+        ("lens_blur", "glass_blur"),
+    ],
+)
+def test_what_looks_alike_is_in_one_half(one: str, other: str) -> None:
+    assert half_of(ops.get(one).family) == half_of(ops.get(other).family)
+
+
 def test_the_halves_part_every_recipe() -> None:
     r = recipe.load("robust-r1")
     seen, unseen = (r.narrowed(half=half) for half in HALVES)
@@ -190,16 +215,35 @@ def test_the_halves_part_every_recipe() -> None:
         alone.narrowed(half="unseen")
 
 
+def test_a_type_of_both_halves_is_in_neither(tmp_path: Path) -> None:
+    r = made(
+        tmp_path,
+        TYPES.replace(
+            "op: jpeg_compression, at: {quality: [80, 50, 7]}", "op: fog, intensity: 0.5"
+        ),
+    )
+    assert list(r.narrowed(half="seen").types) == ["noise", "blur"]
+    for half in HALVES:
+        with pytest.raises(UserError, match=f"no type of the {half} families"):
+            r.narrowed(["both"], half=half)
+
+
+def test_the_intensity_of_a_shifted_channel_grows_with_the_shift() -> None:
+    made = recipe.load("kadid").narrowed(["color_shift"]).draw("x", 0, 384)
+    strengths = [v.applied[0].intensity for v in made]
+    assert strengths[0] < strengths[1] < strengths[2] < strengths[3] == 1.0
+
+
 @given(st.floats(0.02, 1.0), st.sampled_from([64, 224, 512, 1000]))
 def test_a_severity_knows_its_intensity_from_its_value(intensity: float, side: int) -> None:
     for name in ops.names():
         op = ops.get(name)
         record = op.sample(intensity, "k", side)
         strengths = {
-            p.name: p.value
+            p.name: p.unit if isinstance(a.declaration, Choice) else p.value
             for p in record.params
             for a in op.arguments
-            if a.name == p.name and type(a.declaration).__name__ == "Severity"
+            if a.name == p.name and isinstance(a.declaration, Severity | Choice)
         }
         if any(getattr(a.declaration, "integer", False) for a in op.arguments):
             continue  # whole numbers stand for a range of intensities

@@ -62,6 +62,12 @@ def test_incomplete_declarations_raise_at_import() -> None:
         """No severity."""
         return x
 
+    def kindless(
+        x: Images, amount: Annotated[PerImage, Severity(0, 1, unit="", only=("red",))]
+    ) -> Images:
+        """A kind that there is not."""
+        return x
+
     def lens_blur(x: Images, amount: strength) -> Images:  # type: ignore[valid-type]
         """Taken."""
         return x
@@ -70,6 +76,7 @@ def test_incomplete_declarations_raise_at_import() -> None:
         (undeclared, "declaration"),
         (undocumented, "docstring"),
         (constant, "intensity"),
+        (kindless, "kinds of 'amount'"),
         (lens_blur, "taken"),
     ):
         with pytest.raises(TypeError, match=message):
@@ -107,6 +114,25 @@ def test_wrong_numbers_are_named() -> None:
     for bad in (-0.1, 1.1, float("nan")):
         with pytest.raises(UserError, match="outside"):
             op.sample(bad, "k", 8)
+
+
+def test_wrong_given_values_are_named() -> None:
+    for name, given, message in (
+        ("lens_blur", {"radius": -1.0}, "give a value from 0 to 64"),
+        ("lens_blur", {"radius": 65.0}, "give a value from 0 to 64"),
+        ("lens_blur", {"radius": float("nan")}, "a number in px"),
+        ("lens_blur", {"radius": None}, "a number in px"),
+        ("jpeg_compression", {"quality": 30.5}, "whole number"),
+        ("channel_error", {"shift": 3.0, "kind": "swap"}, "effect on shift alone"),
+        ("channel_error", {"shift": 3.0}, "Give the kind with it"),
+    ):
+        with pytest.raises(UserError, match=message):
+            ops.get(name).sample(0.5, "k", 64, given)  # type: ignore[arg-type]
+
+
+def test_no_power_of_the_size_takes_a_value_where_there_is_none() -> None:
+    for name, side, most in (("impulse_noise", 1, 1.0), ("jpeg2000_compression", 20_000, 1e6)):
+        assert ops.get(name).sample(1.0, "k", side).params[0].value == most
 
 
 def test_severity_and_draw_reach_their_ends() -> None:

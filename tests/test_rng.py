@@ -52,3 +52,12 @@ def test_neighbouring_seeds_do_not_give_shifted_copies() -> None:
     a, b = uniform(torch.tensor([41, 42]), (2, 4096))
     for shift in (-1, 1):
         assert abs(float(torch.corrcoef(torch.stack((a, b.roll(shift))))[0, 1])) < 0.06
+
+
+def test_the_corner_of_a_field_is_what_the_whole_has_there() -> None:
+    seed = torch.tensor([3, 4_000_000_000])
+    whole = normal(seed, (2, 3, 64, 64), stream=5)
+    assert torch.equal(normal(seed, (2, 3, 20, 37), 5, within=64), whole[..., :20, :37])
+    strip = normal(seed, (2, 1, 4, 100_000), within=1 << 17)  # the whole would take 70 GB
+    assert float(strip.mean()) == pytest.approx(0.0, abs=0.01)
+    assert float(strip.std()) == pytest.approx(1.0, abs=0.01)

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from builders.table import OK, Example
 from degrade import ops
+from degrade.arguments import Argument
 from degrade.errors import UserError
 from degrade.params import Choice, Draw, SeedMark, Severity
-from degrade.registry import Argument, Operator
+from degrade.registry import Operator
 from degrade.schema import Applied, Chain, Degradation, Malformed, Question, describe
 
 Finding = tuple[str, str]
@@ -101,8 +102,10 @@ def record(applied: Applied, side: int) -> Iterator[Finding]:
     declared = {a.name: a for a in operator.arguments}
     seeds = {n for n, a in declared.items() if isinstance(a.declaration, SeedMark)}
     given = [*(p.name for p in applied.params), *(s.name for s in applied.seeds)]
-    if sorted(given) != sorted(declared) or set(values) & seeds:
-        yield "parameters", f"{name} takes {sorted(declared)}, the record has {sorted(given)}"
+    told = operator.told(applied)
+    twice = len(set(given)) < len(given)
+    if twice or not told <= set(given) <= set(declared) or set(values) & seeds:
+        yield "parameters", f"{name} takes {sorted(told)}, the record has {sorted(given)}"
         return
     wrongs = [
         (key, wrong)
@@ -123,10 +126,12 @@ def record(applied: Applied, side: int) -> Iterator[Finding]:
 def _was_given(operator: Operator, applied: Applied) -> bool:
     """Whether the intensity is what the values amount to, by :meth:`Operator.sample`."""
     given = {
-        p.name: p.value
+        p.name: p.unit if isinstance(a.declaration, Choice) else p.value
         for p in applied.params
         for a in operator.arguments
-        if a.name == p.name and isinstance(a.declaration, Severity)
+        if a.name == p.name
+        and isinstance(a.declaration, Severity | Choice)
+        and p.name in operator.told(applied)
     }
     try:
         again = operator.sample(None, "", applied.short_side, given)

@@ -71,9 +71,9 @@ def smooth_noise(
     # Knots are seeded on a square of fixed size, so that a resize by half a pixel more or less
     # cannot renumber them and change the landscape.
     edge = 1 << (max(rows, columns) - 1).bit_length()
-    lattice = normal(seed, (len(seed), channels, edge, edge), stream)
+    lattice = normal(seed, (len(seed), channels, rows, columns), stream, edge)
     # 2.1 undoes the variance that the spline averages away (0.479 per axis).
-    return _spline(lattice[..., :rows, :columns] * 2.1, x, step)
+    return _spline(lattice * 2.1, x, step)
 
 
 def soft_grid(x: torch.Tensor, cell: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -163,6 +163,5 @@ def correlated_noise(
 
     down, across = smoothing(height), smoothing(width)
     edge = 1 << (max(down.shape[-1], across.shape[-1]) - 1).bit_length()
-    lattice = normal(seed, (len(seed), channels, edge, edge), stream)
-    lattice = lattice[..., : down.shape[-1], : across.shape[-1]]
+    lattice = normal(seed, (len(seed), channels, down.shape[-1], across.shape[-1]), stream, edge)
     return down[:, None] @ lattice @ across.mT[:, None]

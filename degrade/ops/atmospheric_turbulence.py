@@ -61,7 +61,7 @@ def _comes_from(
 def atmospheric_turbulence(
     x: Images,
     d_over_r0: Annotated[PerImage, Severity(0.0, 5.0, unit="D/r0", power=1.4)],
-    correlation: Annotated[PerImage, Draw(0.03, 0.08, unit="px", relative=True)],
+    correlation: Annotated[PerImage, Draw(0.03, 0.08, unit="px", relative=True, least=5e-3)],
     seed: FrameSeed,
 ) -> Images:
     """Heat haze: every point moves by a random tilt of its wavefront, and is blurred.

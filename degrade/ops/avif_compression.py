@@ -34,6 +34,8 @@ def avif_compression(
             power=0.7,
             integer=True,
             size_power=0.45,
+            least=0,
+            most=100,
         ),
     ],
 ) -> Images:

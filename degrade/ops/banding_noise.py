@@ -12,7 +12,7 @@ from degrade.rng import normal
 
 @operator(
     stage="acquisition",
-    family="noise",
+    family="scanning",
     refs=(
         "Wei et al., CVPR 2020, ELD: row noise of sensors in low light",
         "EMVA Standard 1288, release 4.0 (2021): row and column components of non-uniformity",

@@ -50,9 +50,11 @@ def _hit(pixels: Pixels, setting: tuple[float, float, float, int]) -> Pixels:
 )
 def bit_error(
     x: Images,
-    hit: Annotated[PerImage, Severity(0.0, 1.0, unit="share of restart intervals")],
-    gap: Annotated[PerImage, Draw(60.0, 240.0, unit="bits between errors in a fade")],
-    quality: Annotated[PerImage, Draw(75, 92, unit="JPEG quality", integer=True)],
+    hit: Annotated[PerImage, Severity(0.0, 1.0, unit="share of restart intervals", most=1.0)],
+    gap: Annotated[PerImage, Draw(60.0, 240.0, unit="bits between errors in a fade", least=1.0)],
+    quality: Annotated[
+        PerImage, Draw(75, 92, unit="JPEG quality", integer=True, least=1, most=100)
+    ],
     seed: FrameSeed,
 ) -> Images:
     """Flip bits of the JPEG that the picture is sent as, and decode what arrives.

@@ -97,7 +97,9 @@ def _follow(x: Images, points: torch.Tensor, pixel: torch.Tensor) -> torch.Tenso
 )
 def block_exchange(
     x: Images,
-    share: Annotated[PerImage, Severity(0.0, 0.5, unit="share of blocks", size_power=0.13)],
+    share: Annotated[
+        PerImage, Severity(0.0, 0.5, unit="share of blocks", size_power=0.13, most=1.0)
+    ],
     block: Annotated[PerImage, Draw(0.05, 0.075, unit="px", relative=True)],
     seed: FrameSeed,
 ) -> Images:

@@ -43,10 +43,12 @@ def lost_packets(
 )
 def block_loss(
     x: Images,
-    share: Annotated[PerImage, Severity(0.0, 0.65, unit="share of packets lost", size_power=0.12)],
-    burst: Annotated[PerImage, Draw(5.0, 9.0, unit="packets, mean length of a burst")],
+    share: Annotated[
+        PerImage, Severity(0.0, 0.65, unit="share of packets lost", size_power=0.12, most=1.0)
+    ],
+    burst: Annotated[PerImage, Draw(5.0, 9.0, unit="packets, mean length of a burst", least=1.0)],
     block: Annotated[PerImage, Draw(0.027, 0.036, unit="px", relative=True)],
-    run: Annotated[PerImage, Draw(3, 9, unit="blocks per packet", integer=True)],
+    run: Annotated[PerImage, Draw(3, 9, unit="blocks per packet", integer=True, least=1)],
     concealment: Annotated[PerImage, Choice(_CONCEALMENT)],
     seed: FrameSeed,
 ) -> Images:

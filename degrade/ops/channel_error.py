@@ -21,10 +21,12 @@ from degrade.registry import operator
 )
 def channel_error(
     x: Images,
-    shift: Annotated[PerImage, Severity(0.0, 0.02, unit="px", relative=True, power=1.6)],
-    mix: Annotated[PerImage, Severity(0.0, 1.0, unit="share")],
+    shift: Annotated[
+        PerImage, Severity(0.0, 0.02, unit="px", relative=True, power=1.6, only=("shift",))
+    ],
+    mix: Annotated[PerImage, Severity(0.0, 1.0, unit="share", most=1.0, only=("swap", "loss"))],
     channel: Annotated[PerImage, Choice(("red", "green", "blue"))],
-    angle: Annotated[PerImage, Draw(0.0, 360.0, unit="degrees", circular=True)],
+    angle: Annotated[PerImage, Draw(0.0, 360.0, unit="degrees", circular=True, only=("shift",))],
     kind: Annotated[PerImage, Choice(("shift", "swap", "loss"))],
 ) -> Images:
     """One color channel out of place, two exchanged, or one lost.

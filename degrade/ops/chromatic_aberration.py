@@ -11,7 +11,7 @@ from degrade.registry import operator
 
 @operator(
     stage="acquisition",
-    family="geometry",
+    family="color",
     refs=(
         "Boult & Wolberg, CVPR 1992, Correcting Chromatic Aberrations Using Image Warping",
         "Kang, CVPR 2007, Automatic Removal of Chromatic Aberration from a Single Image: lateral",

@@ -49,8 +49,8 @@ def _hue_turn(angle: torch.Tensor) -> torch.Tensor:
 )
 def color_filter(
     x: Images,
-    amount: Annotated[PerImage, Severity(0.0, 1.0, unit="share of the full effect")],
-    side: Annotated[PerImage, Draw(-1.0, 1.0, unit="sign of the hue's turn")],
+    amount: Annotated[PerImage, Severity(0.0, 1.0, unit="share of the full effect", most=1.0)],
+    side: Annotated[PerImage, Draw(-1.0, 1.0, unit="sign of the hue's turn", only=("hue",))],
     kind: Annotated[
         PerImage,
         Choice(("hue", "grayscale", "sepia", "invert", "solarize"), (1.0, 1.0, 1.0, 0.0, 1.0)),

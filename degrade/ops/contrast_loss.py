@@ -14,7 +14,7 @@ from degrade.registry import operator
 )
 def contrast_loss(
     x: Images,
-    factor: Annotated[PerImage, Severity(1.0, 0.05, unit="x contrast", power=0.6)],
+    factor: Annotated[PerImage, Severity(1.0, 0.05, unit="x contrast", power=0.6, most=1.0)],
 ) -> Images:
     """Pull all values towards the mean colour of the picture: y = m + factor (x - m).
 

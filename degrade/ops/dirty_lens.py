@@ -26,7 +26,7 @@ _TURN = 2.0 * math.pi
 def dirty_lens(
     x: Images,
     coverage: Annotated[PerImage, Severity(0.0, 1.0, unit="share of the dirt", power=0.85)],
-    opacity: Annotated[PerImage, Severity(0.6, 1.0, unit="x densest dirt")],
+    opacity: Annotated[PerImage, Severity(0.6, 1.0, unit="x densest dirt", most=1.0)],
     seed: Seed,
 ) -> Images:
     """Dirt on the front element, far out of focus: soft spots of dust, blotches and greasy smears.

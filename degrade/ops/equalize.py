@@ -83,9 +83,14 @@ def _clahe(y: Images, clip: torch.Tensor) -> Images:
 )
 def equalize(
     x: Images,
-    mix: Annotated[PerImage, Severity(0.0, 1.0, unit="share", power=0.6)],
-    cutoff: Annotated[PerImage, Draw(0.1, 0.25, unit="share of pixels at each end")],
-    clip_limit: Annotated[PerImage, Draw(4.0, 8.0, unit="x mean of the histogram")],
+    mix: Annotated[PerImage, Severity(0.0, 1.0, unit="share", power=0.6, most=1.0)],
+    cutoff: Annotated[
+        PerImage,
+        Draw(0.1, 0.25, unit="share of pixels at each end", most=0.5, only=("autocontrast",)),
+    ],
+    clip_limit: Annotated[
+        PerImage, Draw(4.0, 8.0, unit="x mean of the histogram", only=("clahe",))
+    ],
     kind: Annotated[PerImage, Choice(("histogram", "clahe", "autocontrast"))],
 ) -> Images:
     """Automatic contrast of an editor: the result replaces the picture by ``mix``.

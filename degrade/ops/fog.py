@@ -25,8 +25,8 @@ def fog(
     x: Images,
     visibility: Annotated[PerImage, Severity(1e6, 200.0, unit="m", curve="reciprocal", power=2.2)],
     depth: Annotated[PerImage, Draw(160.0, 240.0, unit="m")],
-    horizon: Annotated[PerImage, Draw(0.25, 0.5, unit="x height")],
-    airlight: Annotated[PerImage, Draw(0.55, 0.8, unit="full scale of linear light")],
+    horizon: Annotated[PerImage, Draw(0.25, 0.5, unit="x height", most=0.99)],
+    airlight: Annotated[PerImage, Draw(0.55, 0.8, unit="full scale of linear light", most=1.0)],
     coolness: Annotated[PerImage, Draw(-0.3, 1.0, unit="x bluish grey")],
     seed: Seed,
 ) -> Images:

@@ -147,8 +147,8 @@ def _ice(x: Images, seed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 )
 def frost(
     x: Images,
-    coverage: Annotated[PerImage, Severity(0.0, 0.8, unit="share of the area")],
-    opacity: Annotated[PerImage, Severity(0.75, 0.95, unit="of thick ice")],
+    coverage: Annotated[PerImage, Severity(0.0, 0.8, unit="share of the area", most=1.0)],
+    opacity: Annotated[PerImage, Severity(0.75, 0.95, unit="of thick ice", most=1.0)],
     seed: Seed,
 ) -> Images:
     """Frost on a window: feathers of ice that grow in from the frame, and blur what is behind.

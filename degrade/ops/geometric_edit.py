@@ -86,15 +86,22 @@ def _comes_from(x: Images, points: torch.Tensor, **arguments: torch.Tensor) -> t
 def geometric_edit(
     x: Images,
     kind: Annotated[PerImage, Choice(KINDS, weights=(1.0, 1.0, 1.0, 1.0, 0.0, 0.0))],
-    angle: Annotated[PerImage, Severity(0.0, 30.0, unit="degrees", power=2.5)],
-    shear: Annotated[PerImage, Severity(0.0, 0.3, unit="px per px", power=2.5)],
-    perspective: Annotated[PerImage, Severity(0.0, 0.4, unit="share of scale", power=2.5)],
-    shift: Annotated[PerImage, Severity(0.0, 0.15, unit="px", relative=True, power=2.5)],
-    direction: Annotated[PerImage, Draw(0.0, 360.0, unit="degrees")],
+    angle: Annotated[PerImage, Severity(0.0, 30.0, unit="degrees", power=2.5, only=("rotate",))],
+    shear: Annotated[
+        PerImage, Severity(0.0, 0.3, unit="px per px", power=2.5, only=("shear",), most=2.0)
+    ],
+    perspective: Annotated[
+        PerImage,
+        Severity(0.0, 0.4, unit="share of scale", power=2.5, most=0.95, only=("perspective",)),
+    ],
+    shift: Annotated[
+        PerImage, Severity(0.0, 0.15, unit="px", relative=True, power=2.5, only=("translate",))
+    ],
+    direction: Annotated[PerImage, Draw(0.0, 360.0, unit="degrees", only=KINDS[:4])],
 ) -> Images:
     """Turn, slant, tilt, shift or flip the picture; what is uncovered shows it mirrored.
 
-    ``kind`` says which; the values of the other kinds have no effect. ``rotate`` turns by ``angle``
+    ``kind`` says which. ``rotate`` turns by ``angle``
     about the middle, anticlockwise where ``direction`` is below 180. ``shear`` slides lines along
     the direction, by ``shear`` px per px across it. ``perspective`` tilts the picture away on the
     side of the direction: scale there is 1 / (1 + perspective), opposite 1 / (1 - perspective).

@@ -22,7 +22,7 @@ def glass_blur(
     x: Images,
     delta: Annotated[PerImage, Severity(0.0, 0.014, unit="px", relative=True, power=1.7)],
     sigma: Annotated[PerImage, Severity(0.0, 0.004, unit="px", relative=True, power=1.5)],
-    passes: Annotated[PerImage, Draw(2, 2, unit="panes", integer=True)],
+    passes: Annotated[PerImage, Draw(2, 2, unit="panes", integer=True, least=1, most=_PASSES)],
     seed: Seed,
 ) -> Images:
     """Frosted glass: every facet of its surface shows what is a little beside it.

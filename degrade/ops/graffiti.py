@@ -63,7 +63,9 @@ def _paths(seed: torch.Tensor, x: Images) -> tuple[torch.Tensor, torch.Tensor]:
 )
 def graffiti(
     x: Images,
-    strokes: Annotated[PerImage, Severity(0.0, float(_STROKES), unit="strokes")],
+    strokes: Annotated[
+        PerImage, Severity(0.0, float(_STROKES), unit="strokes", most=float(_STROKES))
+    ],
     width: Annotated[PerImage, Severity(0.012, 0.029, unit="px", relative=True)],
     seed: Seed,
 ) -> Images:
@@ -74,7 +76,7 @@ def graffiti(
     """
     height, across = x.shape[-2:]
     side = short_side(x)
-    count = min(_STROKES, math.ceil(float(strokes.max())))
+    count = max(1, min(_STROKES, math.ceil(float(strokes.max()))))
     path, spacing = (p[:, :count] for p in _paths(seed, x))
     look = uniform(seed, (len(x), _STROKES, 4), stream=1)[:, :count, :, None]
     drawn = (strokes[:, None] - torch.arange(count, device=x.device))[..., None] * _POINTS

@@ -18,7 +18,7 @@ from degrade.registry import operator
 )
 def hsv_saturation(
     x: Images,
-    factor: Annotated[PerImage, Severity(1.0, 0.0, unit="x saturation")],
+    factor: Annotated[PerImage, Severity(1.0, 0.0, unit="x saturation", most=1.0)],
 ) -> Images:
     """Loss of colour: the saturation of HSV times ``factor``, hue and value untouched.
 

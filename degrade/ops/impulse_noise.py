@@ -22,9 +22,9 @@ from degrade.rng import uniform
 def impulse_noise(
     x: Images,
     fraction: Annotated[
-        PerImage, Severity(0.0, 0.15, unit="share of values", power=2.8, size_power=-0.42)
+        PerImage, Severity(0.0, 0.15, unit="share of values", power=2.8, size_power=-0.42, most=1.0)
     ],
-    salt: Annotated[PerImage, Draw(0.3, 0.7, unit="share of impulses")],
+    salt: Annotated[PerImage, Draw(0.3, 0.7, unit="share of impulses", most=1.0)],
     kind: Annotated[PerImage, Choice(("color", "grey"))],
     seed: FrameSeed,
 ) -> Images:

@@ -38,8 +38,8 @@ def iso_noise(
             size_power=_SLOPE * _SIZE,
         ),
     ],
-    red_gain: Annotated[PerImage, Draw(1.9, 2.4, unit="x green")],
-    blue_gain: Annotated[PerImage, Draw(1.5, 1.9, unit="x green")],
+    red_gain: Annotated[PerImage, Draw(1.9, 2.4, unit="x green", least=0.1)],
+    blue_gain: Annotated[PerImage, Draw(1.5, 1.9, unit="x green", least=0.1)],
     seed: FrameSeed,
 ) -> Images:
     """Noise of high ISO: Poisson-Gaussian on the raw values behind the picture, then developed.

@@ -31,6 +31,8 @@ def jpeg2000_compression(
             curve="geometric",
             power=0.5,
             size_power=0.3,
+            least=1.0,
+            most=1e6,
         ),
     ],
 ) -> Images:

@@ -32,6 +32,8 @@ def jpeg_compression(
             power=1.5,
             integer=True,
             size_power=0.21,
+            least=1,
+            most=100,
         ),
     ],
 ) -> Images:

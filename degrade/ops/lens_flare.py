@@ -44,8 +44,8 @@ def lens_flare(
     energy: Annotated[PerImage, Severity(0.0, 1.0, unit="x strongest flare", power=1.2)],
     across: Annotated[PerImage, Draw(0.05, 0.95, unit="x width", drifts=True)],
     down: Annotated[PerImage, Draw(-0.05, 0.45, unit="x height", drifts=True)],
-    temperature: Annotated[PerImage, Draw(2800.0, 6000.0, unit="K")],
-    blades: Annotated[PerImage, Draw(5.0, 9.0, unit="aperture blades", integer=True)],
+    temperature: Annotated[PerImage, Draw(2800.0, 6000.0, unit="K", least=1000.0)],
+    blades: Annotated[PerImage, Draw(5.0, 9.0, unit="aperture blades", integer=True, least=3)],
     turn: Annotated[PerImage, Draw(0.0, 360.0, unit="degrees")],
     seed: Seed,
 ) -> Images:

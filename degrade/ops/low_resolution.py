@@ -31,6 +31,7 @@ def low_resolution(
             curve="geometric",
             power=1.35,
             size_power=0.3,
+            most=1.0,
         ),
     ],
     down_filter: Annotated[PerImage, Choice(_DOWN)],

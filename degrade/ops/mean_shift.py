@@ -35,7 +35,7 @@ _MIDDLE = torch.tensor([0.0, 0.5, 0.5]).reshape(-1, 1, 1)
 def mean_shift(
     x: Images,
     value_radius: Annotated[PerImage, Severity(0.0, 15.0, unit="grey levels")],
-    radius: Annotated[PerImage, Severity(0.012, 0.025, unit="px", relative=True)],
+    radius: Annotated[PerImage, Severity(0.012, 0.025, unit="px", relative=True, least=1e-3)],
 ) -> Images:
     """Flatten colours as mean shift filtering does: texture goes, edges stay, areas look painted.
 

@@ -47,7 +47,7 @@ def _demosaic(raw: torch.Tensor, mosaic: torch.Tensor) -> torch.Tensor:
 )
 def moire(
     x: Images,
-    contrast: Annotated[PerImage, Severity(0.0, 0.8, unit="x that of the screen")],
+    contrast: Annotated[PerImage, Severity(0.0, 0.8, unit="x that of the screen", most=1.0)],
     period: Annotated[PerImage, Draw(0.04, 0.15, unit="px", relative=True)],
     direction: Annotated[PerImage, Draw(0.0, 360.0, unit="degrees", drifts=True, circular=True)],
     phase: Annotated[PerImage, Draw(0.0, 360.0, unit="degrees", drifts=True, circular=True)],

@@ -71,7 +71,7 @@ def _order(x: Images, kind: PerImage, seed: torch.Tensor) -> tuple[torch.Tensor,
 )
 def occlusion(
     x: Images,
-    area: Annotated[PerImage, Severity(0.0, 0.6, unit="share of the area")],
+    area: Annotated[PerImage, Severity(0.0, 0.6, unit="share of the area", most=1.0)],
     kind: Annotated[PerImage, Choice(("center", "random", "grid"))],
     fill: Annotated[PerImage, Choice(("flat", "noise", "blurred"))],
     seed: Seed,

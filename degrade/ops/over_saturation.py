@@ -21,8 +21,8 @@ from degrade.registry import operator
 )
 def over_saturation(
     x: Images,
-    factor: Annotated[PerImage, Severity(1.0, 6.0, unit="x saturation", power=1.5)],
-    offset: Annotated[PerImage, Draw(0.0, 0.0, unit="saturation")],
+    factor: Annotated[PerImage, Severity(1.0, 6.0, unit="x saturation", power=1.5, least=1.0)],
+    offset: Annotated[PerImage, Draw(0.0, 0.0, unit="saturation", only=("hsv",))],
     kind: Annotated[PerImage, Choice(("hsv", "chroma"))],
 ) -> Images:
     """Too much color: saturation times ``factor``, until colors reach the edge of the gamut.

@@ -25,6 +25,7 @@ def pixelate(
             curve="geometric",
             power=1.35,
             size_power=0.3,
+            most=1.0,
         ),
     ],
 ) -> Images:

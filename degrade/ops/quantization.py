@@ -22,7 +22,7 @@ def quantization(
     x: Images,
     levels: Annotated[
         PerImage,
-        Severity(256, 2, unit="levels", curve="geometric", power=0.55, integer=True),
+        Severity(256, 2, unit="levels", curve="geometric", power=0.55, integer=True, least=2),
     ],
 ) -> Images:
     """Posterised: each channel keeps ``levels`` even steps from black to white.

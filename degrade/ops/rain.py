@@ -79,10 +79,10 @@ def _streaks(
 def rain(
     x: Images,
     rate: Annotated[PerImage, Severity(0.0, _MOST, unit="mm/h", power=2.0)],
-    exposure: Annotated[PerImage, Draw(10.0, 25.0, unit="ms")],
+    exposure: Annotated[PerImage, Draw(10.0, 25.0, unit="ms", most=1000.0)],
     slant: Annotated[PerImage, Draw(-18.0, 18.0, unit="deg", drifts=True)],
     depth: Annotated[PerImage, Draw(200.0, 400.0, unit="m")],
-    horizon: Annotated[PerImage, Draw(0.25, 0.5, unit="x height")],
+    horizon: Annotated[PerImage, Draw(0.25, 0.5, unit="x height", most=0.99)],
     scene: Seed,
     seed: FrameSeed,
 ) -> Images:

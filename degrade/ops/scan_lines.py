@@ -22,7 +22,7 @@ _GAMMA = 2.2
 )
 def scan_lines(
     x: Images,
-    depth: Annotated[PerImage, Severity(0.0, 0.9, unit="share of light", power=1.2)],
+    depth: Annotated[PerImage, Severity(0.0, 0.9, unit="share of light", power=1.2, most=1.0)],
     period: Annotated[PerImage, Draw(1 / 75, 1 / 50, unit="px", relative=True)],
     phase: Annotated[PerImage, Draw(0.0, 360.0, unit="deg", drifts=True, circular=True)],
 ) -> Images:

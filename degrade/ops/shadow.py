@@ -83,7 +83,9 @@ def _foliage(x: Images, softness: PerImage, seed: torch.Tensor) -> torch.Tensor:
 )
 def shadow(
     x: Images,
-    attenuation: Annotated[PerImage, Severity(0.0, 0.88, unit="share of the light", power=0.45)],
+    attenuation: Annotated[
+        PerImage, Severity(0.0, 0.88, unit="share of the light", power=0.45, most=1.0)
+    ],
     softness: Annotated[PerImage, Draw(0.004, 0.03, unit="px", relative=True)],
     kind: Annotated[PerImage, Choice(("object", "foliage"))],
     seed: Seed,

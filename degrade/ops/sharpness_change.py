@@ -22,7 +22,9 @@ _WIDEST = 0.006  # radius as a share of the short side
 def sharpness_change(
     x: Images,
     amount: Annotated[PerImage, Severity(0.0, 10.0, unit="x detail", power=1.25)],
-    radius: Annotated[PerImage, Draw(0.003, _WIDEST, unit="px", relative=True)],
+    radius: Annotated[
+        PerImage, Draw(0.003, _WIDEST, unit="px", relative=True, least=1e-3, most=_WIDEST)
+    ],
 ) -> Images:
     """Over-sharpening: halos along edges, grain and texture blown up.
 

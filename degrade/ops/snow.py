@@ -71,12 +71,14 @@ def _flakes(
 )
 def snow(
     x: Images,
-    coverage: Annotated[PerImage, Severity(0.0, _MOST, unit="share of the area", power=1.35)],
+    coverage: Annotated[
+        PerImage, Severity(0.0, _MOST, unit="share of the area", power=1.35, most=0.99)
+    ],
     visibility: Annotated[PerImage, Severity(1e6, 600.0, unit="m", curve="reciprocal", power=1.8)],
-    size: Annotated[PerImage, Draw(0.005, 0.007, unit="px", relative=True)],
+    size: Annotated[PerImage, Draw(0.005, 0.007, unit="px", relative=True, least=1e-3)],
     wind: Annotated[PerImage, Draw(-45.0, 45.0, unit="deg", drifts=True)],
     depth: Annotated[PerImage, Draw(160.0, 240.0, unit="m")],
-    horizon: Annotated[PerImage, Draw(0.25, 0.5, unit="x height")],
+    horizon: Annotated[PerImage, Draw(0.25, 0.5, unit="x height", most=0.99)],
     scene: Seed,
     seed: FrameSeed,
 ) -> Images:

@@ -110,7 +110,7 @@ def _mud(
 )
 def spatter(
     x: Images,
-    coverage: Annotated[PerImage, Severity(0.0, _MOST, unit="share of the area")],
+    coverage: Annotated[PerImage, Severity(0.0, _MOST, unit="share of the area", most=0.99)],
     kind: Annotated[PerImage, Choice(("water", "mud"))],
     seed: Seed,
 ) -> Images:

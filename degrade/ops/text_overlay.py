@@ -59,8 +59,10 @@ def _placed(mask: Mask, corner: tuple[float, float], picture: torch.Tensor) -> t
 )
 def text_overlay(
     x: Images,
-    area: Annotated[PerImage, Severity(0.0, 0.5, unit="share of the picture under the text")],
-    alpha: Annotated[PerImage, Draw(0.75, 1.0, unit="opacity")],
+    area: Annotated[
+        PerImage, Severity(0.0, 0.5, unit="share of the picture under the text", most=1.0)
+    ],
+    alpha: Annotated[PerImage, Draw(0.75, 1.0, unit="opacity", most=1.0)],
     left: Annotated[PerImage, Draw(0.0, 1.0, unit="of the room to the left")],
     top: Annotated[PerImage, Draw(0.0, 1.0, unit="of the room above")],
     text: Annotated[PerImage, Choice(_TEXTS)],

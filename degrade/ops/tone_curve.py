@@ -20,9 +20,11 @@ from degrade.registry import operator
 )
 def tone_curve(
     x: Images,
-    stops: Annotated[PerImage, Severity(0.0, 2.0, unit="octaves of gamma")],
-    gain: Annotated[PerImage, Severity(0.0, 16.0, unit="x", power=0.7)],
-    pivot: Annotated[PerImage, Draw(0.4, 0.6, unit="full scale")],
+    stops: Annotated[
+        PerImage, Severity(0.0, 2.0, unit="octaves of gamma", only=("bright", "dark"))
+    ],
+    gain: Annotated[PerImage, Severity(0.0, 16.0, unit="x", power=0.7, only=("contrast",))],
+    pivot: Annotated[PerImage, Draw(0.4, 0.6, unit="full scale", most=1.0, only=("contrast",))],
     kind: Annotated[PerImage, Choice(("contrast", "bright", "dark"))],
 ) -> Images:
     """A tone curve overdone: hard contrast, or a gamma that washes out or drowns the midtones.

@@ -26,9 +26,11 @@ def uneven_illumination(
     x: Images,
     ev_range: Annotated[PerImage, Severity(0.0, 5.0, unit="EV", power=0.9)],
     kind: Annotated[PerImage, Choice(("linear", "spot"))],
-    angle: Annotated[PerImage, Draw(0.0, 360.0, unit="deg", drifts=True, circular=True)],
-    across: Annotated[PerImage, Draw(0.2, 0.8, unit="x width", drifts=True)],
-    down: Annotated[PerImage, Draw(0.2, 0.8, unit="x height", drifts=True)],
+    angle: Annotated[
+        PerImage, Draw(0.0, 360.0, unit="deg", drifts=True, circular=True, only=("linear",))
+    ],
+    across: Annotated[PerImage, Draw(0.2, 0.8, unit="x width", drifts=True, only=("spot",))],
+    down: Annotated[PerImage, Draw(0.2, 0.8, unit="x height", drifts=True, only=("spot",))],
 ) -> Images:
     """Uneven light: gain 2^(ev_range (0.15 - p)), with p from 0 where it is bright to 1.
 

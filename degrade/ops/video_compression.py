@@ -32,7 +32,7 @@ def video_compression(
     x: Images,
     qp: Annotated[
         PerImage,
-        Severity(4, 51, unit="quantisation parameter", power=0.4, integer=True),
+        Severity(4, 51, unit="quantisation parameter", power=0.4, integer=True, most=51),
     ],
     codec: Annotated[PerImage, Choice(_CODECS)],
     frame: Annotated[PerImage, Choice(_FRAMES)],

@@ -30,8 +30,10 @@ _RIM = 0.05  # of the height of the font
 )
 def watermark(
     x: Images,
-    alpha: Annotated[PerImage, Severity(0.0, 0.9, unit="opacity")],
-    size: Annotated[PerImage, Draw(0.1, 0.15, unit="px, height of the font", relative=True)],
+    alpha: Annotated[PerImage, Severity(0.0, 0.9, unit="opacity", most=1.0)],
+    size: Annotated[
+        PerImage, Draw(0.1, 0.15, unit="px, height of the font", relative=True, least=1e-3)
+    ],
     angle: Annotated[PerImage, Draw(-50.0, 50.0, unit="degrees")],
     right: Annotated[PerImage, Draw(-0.2, 0.2, unit="px, of the middle", relative=True)],
     down: Annotated[PerImage, Draw(-0.2, 0.2, unit="px, of the middle", relative=True)],

@@ -101,8 +101,8 @@ def _fill(x: torch.Tensor, known: torch.Tensor, tint: torch.Tensor) -> torch.Ten
 )
 def watermark_damage(
     x: Images,
-    removed: Annotated[PerImage, Severity(0.0, 1.0, unit="share of the mark", power=0.6)],
-    brush: Annotated[PerImage, Draw(0.012, 0.015, unit="px", relative=True)],
+    removed: Annotated[PerImage, Severity(0.0, 1.0, unit="share of the mark", power=0.6, most=1.0)],
+    brush: Annotated[PerImage, Draw(0.012, 0.015, unit="px", relative=True, least=1e-3)],
     angle: Annotated[PerImage, Draw(-40.0, 40.0, unit="deg")],
     ghost: Annotated[PerImage, Draw(0.01, 0.04, unit="full scale")],
     seed: Seed,

@@ -33,6 +33,8 @@ def webp_compression(
             curve="geometric",
             power=1.3,
             size_power=0.1,
+            least=0.0,
+            most=100.0,
         ),
     ],
 ) -> Images:

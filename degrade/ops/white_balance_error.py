@@ -25,7 +25,7 @@ _MIDDLE = 250.0  # mired: 4000 K, between lamp light and daylight
 )
 def white_balance_error(
     x: Images,
-    shift: Annotated[PerImage, Severity(0.0, 200.0, unit="mired")],
+    shift: Annotated[PerImage, Severity(0.0, 200.0, unit="mired", most=360.0)],
     direction: Annotated[PerImage, Choice(("warm", "cool"))],
     tint: Annotated[PerImage, Severity(0.0, 0.03, unit="Duv")],
     lean: Annotated[PerImage, Draw(-1.0, 1.0, unit="x tint")],

@@ -48,7 +48,9 @@ def _goes_to(
 )
 def zoom_blur(
     x: Images,
-    zoom: Annotated[PerImage, Severity(1.0, 1.31, unit="x magnification", power=2.2)],
+    zoom: Annotated[
+        PerImage, Severity(1.0, 1.31, unit="x magnification", power=2.2, least=1.0, most=4.0)
+    ],
     across: Annotated[PerImage, Draw(0.4, 0.6, unit="x width")],
     down: Annotated[PerImage, Draw(0.4, 0.6, unit="x height")],
 ) -> Images:

@@ -10,11 +10,12 @@ from typing import Any
 
 import cv2
 
+from degrade.arguments import Argument
 from degrade.codecs import Pixels, through
 from degrade.errors import UserError, unknown
 from degrade.params import Images, SeedMark
 from degrade.published.draws import Draws
-from degrade.registry import Argument, Operator
+from degrade.registry import Operator
 from degrade.schema import PUBLISHED, Applied, Stage
 
 Formula = Callable[..., Pixels]
