@@ -15,13 +15,13 @@ from typing import NamedTuple
 from annotate import prose
 from annotate.depth import tokens
 from annotate.families import family_of, speaks_of
-from annotate.lexicon import Claim, around, claims, plain, roots, severity
+from annotate.lexicon import Claim, around, claims, plain, root, roots, severity
 from annotate.support import contradicts, names
 from annotate.terms import ANY, LABELS
 from annotate.views import damaged_view
 from degrade.schema import Applied, Chain, Code, Finding, Malformed, Question, Row
 
-CHECKS_VERSION = 2
+CHECKS_VERSION = 3
 """Raised whenever a verdict can change: stored answers are then judged again."""
 
 LENGTH_LOW, LENGTH_HIGH = 0.5, 1.6
@@ -202,11 +202,14 @@ def _invented(case: _Case) -> list[Finding]:
     findings = []
     # A label that belongs nowhere may look like anything: then only names are judged.
     later = any(label not in LABELS and family_of(label) is None for label in case.recorded)
+    # What the record itself calls its numbers may be said: the "wobble" of a rolling shutter.
+    numbers = {p.name for a in case.row.applied if a.label not in LABELS for p in a.params}
+    own = roots(name.replace("_", " ") for name in numbers)
     for part, (_, found) in zip(_PARTS, case.said, strict=True):
         for claim in found:
             if claim.negated or claim.excused or _true_of(claim, case.recorded):
                 continue
-            if later and not claim.term.hard:
+            if not claim.term.hard and (later or root(claim.text) in own):
                 continue
             what = claim.term.label or "a degradation"
             findings.append(

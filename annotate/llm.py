@@ -115,7 +115,7 @@ async def annotate_row(
 def _asked(item: Stored, pictures: Pictures) -> tuple[Question, str]:
     """What is asked, and the ANSWER; what no chain can hold raises before anything is paid."""
     question = item.question.model_copy(update={"answer": item.question.answer.strip()})
-    answer = offline.write(item.row, question, pictures.seen).answer
+    answer = offline.answer(item.row, question, pictures.seen)
     if not question.answer:  # nothing is asked: what can be said of the picture is the answer
         question = question.model_copy(update={"caption": answer})
     return question, answer

@@ -19,7 +19,7 @@ from annotate.grammar.reasoning import ANSWER, reasoning
 from annotate.measure import Seen
 from degrade.schema import PUBLISHED, Chain, Question, Row
 
-GRAMMAR_VERSION = 3
+GRAMMAR_VERSION = 4
 """Raised whenever the same arguments may give another text."""
 
 _QUOTED = 80  # characters: longer answers stand without quotation marks
@@ -47,36 +47,55 @@ def write(row: Row, question: Question, seen: Seen | None, seed: int = 0) -> Cha
         Unwritable: No answer, or one that no chain can hold; or damage by a released formula, whose
             effects the grammar does not know.
     """
-    for applied in row.applied:
-        if applied.operator.startswith(PUBLISHED):
-            raise Unwritable(
-                f"{applied.operator} is a formula for comparison with published numbers: the "
-                "grammar knows the effects of the operators alone. Degrade with another recipe."
-            )
-    answer = question.answer.strip()
-    if not answer and question.question.strip():
-        raise Unwritable("The row has a question but no answer.")
-    if _UNFIT.search(answer):
-        raise Unwritable(f"The answer holds a control character: {answer[:60]!r}.")
-    if not answer:
-        answer = _description(question, seen)
-    spoken = scene.clean(question.model_copy(update={"answer": answer}).answer_text)
-    if not spoken:
-        raise Unwritable(f"The answer {answer[:60]!r} has no words that a text could hold.")
+    bare, spoken = _bare(row, question, seen)
     known, key = scene.read(question, spoken), row.id
     said = spoken.removesuffix(".") if spoken.count(" ") > 2 else spoken
     said = said if '"' in said or len(said) > _QUOTED else f'"{said}"'
     total = sum(a.intensity for a in row.applied)
     steps = reasoning(known, seen, target(row.applied), said, Pen(seed, key, "reasoning"))
     end = conclusion(known, seen, total, Pen(seed, key, "conclusion"))
+    return _chain(
+        row,
+        bare.answer,
+        influence=influence(row, known, seen, Pen(seed, key, "influence")),
+        reasoning=steps.replace(ANSWER, said),
+        conclusion=end.replace(ANSWER, said),
+    )
+
+
+def answer(row: Row, question: Question, seen: Seen | None) -> str:
+    """The ANSWER of a row's chain, whoever writes the rest; as :func:`write` has it.
+
+    Raises:
+        Unwritable: See :func:`write`.
+    """
+    return _bare(row, question, seen)[0].answer
+
+
+def _bare(row: Row, question: Question, seen: Seen | None) -> tuple[Chain, str]:
+    """The chain without its texts, and its answer as a text may say it."""
+    for applied in row.applied:
+        if applied.operator.startswith(PUBLISHED):
+            raise Unwritable(
+                f"{applied.operator} is a formula for comparison with published numbers: the "
+                "grammar knows the effects of the operators alone. Degrade with another recipe."
+            )
+    given = question.answer.strip()
+    if not given and question.question.strip():
+        raise Unwritable("The row has a question but no answer.")
+    if _UNFIT.search(given):
+        raise Unwritable(f"The answer holds a control character: {given[:60]!r}.")
+    if not given:
+        given = _description(question, seen)
+    spoken = scene.clean(question.model_copy(update={"answer": given}).answer_text)
+    if not spoken:
+        raise Unwritable(f"The answer {given[:60]!r} has no words that a text could hold.")
+    return _chain(row, given, influence="", reasoning="", conclusion=""), spoken
+
+
+def _chain(row: Row, answer: str, **texts: str) -> Chain:
     try:
-        return Chain(
-            types=Chain.types_of(row.applied),
-            influence=influence(row, known, seen, Pen(seed, key, "influence")),
-            reasoning=steps.replace(ANSWER, said),
-            conclusion=end.replace(ANSWER, said),
-            answer=answer,
-        )
+        return Chain(types=Chain.types_of(row.applied), answer=answer, **texts)
     except ValidationError as error:
         raise Unwritable(f"The chain cannot hold the answer: {error.errors()[0]['msg']}.") from None
 

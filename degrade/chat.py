@@ -170,9 +170,10 @@ class Chat:
             task.exception()  # seen, also where nobody waits any more
 
     async def _ask(self, request: Request) -> Reply:
-        if (reply := await self.stored(request)) is not None:
-            return reply
-        if await asyncio.wrap_future(self.journal.pending(request.key)):
+        found, on_order = await asyncio.wrap_future(self.journal.look_up(request.key))
+        if found is not None:
+            return self._reply(request, found)
+        if on_order:
             raise RowError("in_batch", "it is in a batch that is not collected yet")
         failures = empty = 0
         while True:

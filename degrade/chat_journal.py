@@ -283,10 +283,13 @@ class Journal:
         )
         return Stored(n, zlib.decompress(body), usage, cost, request_id)
 
-    def pending(self, key: str) -> Future[bool]:
-        """Whether a key is in a batch that is not collected."""
+    def look_up(self, key: str) -> Future[tuple[Stored | None, bool]]:
+        """The answer to a key, and whether it is in a batch that is not collected."""
+        return self._submit(lambda: (self._stored(key), self._in_batch(key)))
+
+    def _in_batch(self, key: str) -> bool:
         sql = "SELECT 1 FROM attempts WHERE key=? AND state='intent' AND mode='batch'"
-        return self._submit(lambda: self._one(sql, key) is not None)
+        return self._one(sql, key) is not None
 
     def begin(self, intents: Iterable[Intent]) -> Future[list[int]]:
         """Write attempts down before they are sent; their numbers, per key from 1.

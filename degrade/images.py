@@ -96,7 +96,8 @@ def decode(data: bytes, max_pixels: int, max_side: int | None = None) -> Picture
 
 def _rgb(image: Image.Image, max_side: int | None) -> Picture:
     kind, mode, icc = image.format or "", image.mode, image.info.get("icc_profile")
-    upright = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)  # the copy of an upright one would be for nothing
+    upright = image
     altered = False
     if mode.startswith("I"):
         upright = _from_16_bit(upright)
@@ -112,7 +113,7 @@ def _rgb(image: Image.Image, max_side: int | None) -> Picture:
         altered = True
     if mode in {"L", "LA"}:
         icc = None
-    rgb = upright.convert("RGB")
+    rgb = upright if upright.mode == "RGB" else upright.convert("RGB")
     if max_side is not None and max(rgb.size) > max_side:
         scale = max_side / max(rgb.size)
         size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))

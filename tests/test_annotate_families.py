@@ -18,6 +18,7 @@ from annotate.grammar.influence import shown
 from annotate.grammar.numbers import named_value, plain_number
 from annotate.offline import write
 from annotate.terms import LABELS
+from degrade import ops
 from degrade.schema import Applied, Chain, Param, Question, Row
 from tests.test_annotate_offline import QUESTION, applied, row, seen
 
@@ -77,6 +78,24 @@ def test_a_label_without_texts_is_named_described_and_accepted(name: str) -> Non
     assert numbers > 5  # "rain at 0.62"
 
 
+@pytest.mark.parametrize("intensity", [0.3, 0.9])
+@pytest.mark.parametrize("name", ops.names())
+def test_every_operator_of_the_catalogue_is_described_and_accepted(
+    name: str, intensity: float
+) -> None:
+    operator = ops.get(name)
+    for i in range(6):
+        r = row(f"{name}{i}", operator.sample(intensity, (0, i), 480))
+        chain = write(r, QUESTION, seen(random.Random(i)) if i % 2 else None)
+        assert check(chain, r, QUESTION, target(r.applied)) == (), chain.render()
+        assert Chain.parse(chain.render()) == chain
+        told = Chain.types_of(r.applied)
+        assert [t.label for t in told] == [operator.label]
+        # Another's damage would not pass for this one's: the checks do look.
+        other = row(r.id, later("rain" if name != "rain" else "fog", intensity))
+        assert check(chain, other, QUESTION, target(other.applied)) != ()
+
+
 def test_parameters_are_said_with_name_and_unit() -> None:
     said = " ".join(write(row(f"{i}", later("rain", 0.6)), QUESTION, None).influence
                     for i in range(40))  # fmt: skip
@@ -97,6 +116,7 @@ def test_parameters_are_said_with_name_and_unit() -> None:
         (Param(name="k_1", value=0.01234, unit=""), "a~ k 1 of 0.0123"),
         (Param(name="{o}", value=1, unit="px"), ""),
         (Param(name="x", value=1, unit="[a|b]"), ""),
+        (Param(name="fill", value=1, unit="noise"), ""),  # a choice among kinds
     ],
 )
 def test_a_parameter_is_a_phrase_or_nothing(param: Param, text: str) -> None:
@@ -199,6 +219,14 @@ def test_words_of_the_family_count_for_a_later_label() -> None:
 )
 def test_what_was_not_applied_is_refused_beside_a_later_label(said: str) -> None:
     assert "invented" in judged(R, influence=said)
+
+
+def test_what_the_record_calls_its_numbers_is_no_invention() -> None:
+    said = "The {} moves the man and the fence, with a wobble of 3 pixels."
+    shutter = row("s", ops.get("rolling_shutter").sample(0.6, (0, "s"), 480))
+    assert "invented" not in judged(shutter, influence=said.format("rolling shutter"))
+    noise = row("n", later("salt_and_pepper_noise", 0.6))  # which has no such number
+    assert "invented" in judged(noise, influence=said.format("salt and pepper noise"))
 
 
 def test_names_of_later_operators_are_refused_where_none_was_applied() -> None:

@@ -13,7 +13,7 @@ from skimage.metrics import structural_similarity
 
 from benchmarks import severity, synth
 from benchmarks.peers import libraries
-from degrade import published, recipe
+from degrade import ops, published, recipe
 from degrade.executor import Options, Synth
 
 PRESET = Path(__file__).parents[1] / "degrade" / "recipes" / "robust-r1.yaml"
@@ -31,7 +31,7 @@ def test_every_operator_of_the_published_set_has_its_formula() -> None:
 
 
 def test_peers_are_of_operators_that_exist() -> None:
-    assert libraries.PEERS <= SIXTEEN
+    assert set(ops.names()) >= libraries.PEERS
 
 
 ONCE = {"mean_shift", "color_diffusion"}  # slow; draws above 0.9 alone
@@ -46,6 +46,22 @@ def test_peers_of_the_released_formulas_draw_anew_at_each_call(
     one, two = call(clean), call(clean)
     assert (one.shape, one.dtype) == (clean.shape, np.uint8)
     assert np.array_equal(one, two) == (not libraries.FORMULAS[name].arguments)
+
+
+INSTALLED = {"albumentations", "kornia"}  # imagecorruptions is no requirement of the tests
+SQUARE = 512  # sizes in the table are of this
+
+
+@pytest.mark.parametrize("name", sorted(set(ops.names()) & libraries.PEERS))
+def test_peers_change_the_picture_and_keep_its_size(name: str, photos: torch.Tensor) -> None:
+    clean = cv2.resize(_picture(photos), (SQUARE, SQUARE))
+    batch = torch.from_numpy(clean).permute(2, 0, 1)[None] / 255.0
+    for peer in (p for p in libraries.peers(name) if p.library in INSTALLED):
+        call, given = peer.make(), batch if peer.batched else clean
+        assert np.asarray(call(given)).shape == given.shape, peer.what
+        # They draw from generators of their own, and one draw may leave a picture as it is.
+        draws = (np.asarray(call(given)) for _ in range(20))
+        assert any(not np.array_equal(made, given) for made in draws), peer.what
 
 
 @pytest.mark.parametrize("window", [7, 9, 17])

@@ -89,6 +89,19 @@ def test_answers_of_an_evaluation_can_be_scored_again(bench: Path, tmp_path: Pat
         scored(bench, tmp_path / "x", tmp_path / "first" / "answers.jsonl", prompt="chain")
 
 
+def test_answers_about_another_build_are_refused_though_its_rows_have_the_same_names(
+    bench: Path, tmp_path: Path
+) -> None:
+    answers = [{"id": i.id, "answer": "A"} for i in rows_of(bench)]
+    scored(bench, tmp_path / "first", write_answers(tmp_path / "a.jsonl", answers))
+    again = [entry(n, level, encoding="webp") for n in range(ITEMS) for level in LEVELS]
+    other = write_benchmark(tmp_path / "bench", again)
+    with pytest.raises(UserError, match="another build of it: the pictures"):
+        scored(other, tmp_path / "x", tmp_path / "first" / "answers.jsonl")
+    found = scored(bench, tmp_path / "y", tmp_path / "first" / "answers.jsonl", splits=["clean"])
+    assert found["counts"]["judged"] == ITEMS  # a part of the rows will do
+
+
 def test_chains_made_elsewhere_are_read_as_chains(bench: Path, tmp_path: Path) -> None:
     answers = [{"id": i.id, "answer": chain_of(i.types, i.question.answer)} for i in rows_of(bench)]
     path = write_answers(tmp_path / "a.jsonl", answers)
@@ -362,6 +375,19 @@ def test_samples_of_a_data_set_are_a_task_for_each_split(tmp_path: Path) -> None
     unnamed = files[0].rename(tmp_path / "samples.jsonl")
     with pytest.raises(UserError, match="does not say which split it is of"):
         scored(data, tmp_path / "out2", unnamed, splits=splits)
+
+
+def test_captions_have_no_place_in_the_tasks_of_lmms_eval(tmp_path: Path) -> None:
+    describe = {"task": "caption", "question": "Please describe this image."}
+    entries = [entry(n, 0.0, **({} if n else describe)) for n in range(3)]
+    bench = write_benchmark(tmp_path / "bench", entries)
+    rows = [i for i in rows_of(bench) if i.task == "mcq"]
+    path = write_answers(
+        tmp_path / "x_samples_small.jsonl",
+        samples(rows, lambda i: i.question.answer, input=None),
+    )
+    found = scored(bench, tmp_path / "out", path, tasks=["mcq"])["scores"]["controls"]["none"]
+    assert (found["accuracy"]["all"]["value"], found["accuracy"]["all"]["n"]) == (1.0, 2)
 
 
 def test_options_that_lmms_eval_listed_without_labels_are_read_as_texts(tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ def field(prompt: str, name: str) -> Any:
 @pytest.mark.parametrize(
     ("text", "task", "rating"),
     [
+        ("The score is 1 out of 2.", "vqa", 1),
+        ("Score: 1 (of 2)", "vqa", 1),
         ("1", "mcq", 1), ("0.", "mcq", 0), ("Score: 2", "vqa", 2), ("**1**", "vqa", 1),
         ("2/2", "vqa", 2), ("I give it 1 out of 2: 1", "caption", 1), ("2", "mcq", None),
         ("", "vqa", None), ("no number", "vqa", None), ("3", "caption", None), ("1.5", "vqa", None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import time
 from typing import Any
 
 import pytest
@@ -143,6 +144,29 @@ TABLE: list[tuple[str, tuple[str, ...], str, int | None, str]] = [
     ("purple", COLORS, "letter", None, "none"),
     ("1", COLORS, "letter", None, "none"),
     ("B", COLORS, "index", None, "none"),
+    # An article is no label; digits of another number are no option; a bullet is no sign.
+    ("A red", COLORS, "letter", 1, "mentioned"),
+    ("a red.", COLORS, "letter", 1, "mentioned"),
+    ("The answer is a red", COLORS, "letter", 1, "announced"),
+    ("A. red", COLORS, "letter", None, "conflict"),
+    ("(A) red", COLORS, "letter", None, "conflict"),
+    ("Option A red", COLORS, "letter", None, "conflict"),
+    ("A, I think", COLORS, "letter", 0, "marked"),
+    ("A because of the door", COLORS, "letter", 0, "marked"),
+    ("About 3.5 or so", NUMBERS, "letter", None, "none"),
+    ("It is 0.3 m", NUMBERS, "letter", None, "none"),
+    ("The answer is 2.5", NUMBERS, "letter", None, "none"),
+    ("I think the answer is 2.5", NUMBERS, "index", None, "none"),
+    ("There are 3.", NUMBERS, "letter", 2, "mentioned"),
+    ("-3", NUMBERS, "letter", None, "none"),
+    ("\u22123", ("3", "-3"), "letter", 1, "exact"),
+    ("- 3", NUMBERS, "letter", 2, "exact"),
+    ("x = -3 m", ("3", "-3"), "letter", 1, "mentioned"),
+    # Yes and no, whatever follows.
+    ("Yes, there is no car.", YES, "letter", 0, "leading"),
+    ("No. I was asked for yes or no.", YES, "letter", 1, "leading"),
+    ("Yes, no.", YES, "letter", None, "several"),
+    ("No, there is a red door.", COLORS, "letter", 1, "mentioned"),
     # Refusals, rambling, nothing.
     ("I'm sorry, I can't help with that.", COLORS, "letter", None, "refusal"),
     ("I cannot determine the color, it may be red.", COLORS, "letter", None, "refusal"),
@@ -265,6 +289,23 @@ def test_what_training_rewards_evaluation_counts(
         assert read(chain(text), choices, form).option == truth
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["{}, I think", "{} because of it", "{} - I think", "{}!", "I think {} is it", "I pick {} here",
+     "{} (90 %)", "{} seems right", "{} as seen", "{} since it is wet", "Likely {} or so",
+     "Select {} please", "**{}** it is", "{}/", "D is wrong, it is {}.", "{} is it, D is not."],
+)  # fmt: skip
+def test_an_option_is_found_whichever_letter_it_has(text: str) -> None:
+    # "A" is an article too; missed more often than B, it would bias accuracy by position.
+    assert [read(text.format(label), COLORS, "letter").option for label in "ABC"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("text", ["A man stands there.", "I see a house."])
+def test_words_that_are_letters_too_are_no_labels(text: str) -> None:
+    many = tuple(f"word {i}" for i in range(10))
+    assert read(text, many, "letter").option is None
+
+
 def test_a_mention_counts_up_to_the_stated_length() -> None:
     words = " ".join(["word"] * (RAMBLING - 1))
     assert read(f"{words} red", COLORS, "letter").rule == "mentioned"
@@ -275,6 +316,15 @@ def test_long_replies_are_read_in_no_time() -> None:
     for text in ("A or " * 20_000, "the answer is " * 20_000, "<ANSWER>" * 20_000, "((" * 50_000):
         read(text, COLORS, "letter")
         free(text)
+
+
+def test_replies_that_break_off_in_white_space_are_read_in_no_time() -> None:
+    begun = time.monotonic()
+    for text in ("Answer", "The answer is", "so the", "option", "A"):
+        for blank in ("\n", " ", " \n\t"):
+            read(f"{text}{blank * 2_000}x", COLORS, "letter")
+            free(f"{text}{blank * 2_000}x")
+    assert time.monotonic() - begun < 5
 
 
 # --------------------------------------------------------------------------------- free answers
@@ -304,6 +354,9 @@ def test_free_answers_are_compared_without_articles_case_and_marks() -> None:
     assert not same_free("horses", "horse")
     assert not same_free("", "")
     assert not same_free("the", "the")
+    assert same_free("A.", "a")  # the letter, where it is all that is said
+    assert not same_free("-5", "5")
+    assert same_free("5-10", "5 10")
 
 
 def test_references_count_as_in_vqa() -> None:

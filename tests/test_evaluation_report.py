@@ -7,6 +7,7 @@ import html.parser
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from degrade.schema import Chain, Degradation
 from tests.dataset_help import small_dataset
 from tests.evaluation_help import benchmark, chain_of, entry, write_answers, write_benchmark
 from trainer.evaluation.config import read_options
+from trainer.evaluation.records import JUDGED, SCORES, SUMMARY
 from trainer.evaluation.report import page, samples
 from trainer.evaluation.report.content import Table
 from trainer.evaluation.report.read import Evaluated, benchmark_of, read
@@ -300,12 +302,17 @@ def test_models_are_compared_paired_with_mcnemar(made: dict[str, Path]) -> None:
     )
     cells = line_of(part.tables[0], "all")
     assert cells[2].text == figure(expected._asdict())
-    # A is wrong in 12 rows at 1 and in 4 at 0.5 and B never: p = 2 / 2^16, exact.
+    # A is wrong in 12 rows at 1 and in 4 at 0.5 and B never, about 6 pictures: p = 2 / 2^6, exact.
     assert cells[4] == ("0 / 16", "n = 48")
-    assert cells[5] == ("<0.001 (exact)", "n = 16")
+    assert cells[5] == ("0.031 (exact)", "n = 6")
     assert line_of(part.tables[0], "clean")[5].text == "1.000 (exact)"
     corruption = next(t for t in part.tables if t.caption.startswith("Corruption"))
     assert line_of(corruption, "B (sees)")[0].text.startswith("0.0")
+    assert line_of(corruption, "B (sees)")[2].text == "0 / 0"
+    back = section(shown(made["sees"], made["weak"]), "comparison")
+    corruption = next(t for t in back.tables if t.caption.startswith("Corruption"))
+    # The first is never wrong: there is no ratio for any of the three operators.
+    assert [c.text for c in line_of(corruption, "B (weak)")] == ["-", "-", "3 / 3"]
 
 
 # -------------------------------------------------------------------------------- the failures
@@ -437,6 +444,39 @@ def test_evaluations_of_different_benchmarks_or_rows_are_refused_by_name(
     assert "'another'" in told
     fewer = says(benchmark(tmp_path / "fewer", items=4), tmp_path / "few", fails_when_strong)
     assert "different rows of 'small' (48 and 16)" in refused(made["weak"], fewer)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("circular", True, "one has --circular"),
+        ("rules", 0, "rules of different versions"),
+        ("judge", {"model": "m"}, "different judges"),
+    ],
+)
+def test_what_counts_as_right_must_be_the_same_where_models_are_compared(
+    setting: str, value: Any, told: str, made: dict[str, Path], tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(made["weak"], tmp_path / "other"))
+    summary = read_json(other / SUMMARY)
+    summary["settings"][setting] = value
+    (other / SUMMARY).write_text(json.dumps(summary))
+    with pytest.raises(UserError, match=told):
+        read((made["weak"], other))
+
+
+def test_an_evaluation_whose_files_are_damaged_is_refused_by_name(
+    made: dict[str, Path], tmp_path: Path
+) -> None:
+    short = Path(shutil.copytree(made["weak"], tmp_path / "short"))
+    lines = (short / JUDGED).read_text("utf-8").splitlines(keepends=True)
+    (short / JUDGED).write_text("".join(lines[1:]), "utf-8")
+    with pytest.raises(UserError, match=r"judged\.jsonl is damaged: it has 47 of 48 rows"):
+        read([short])
+    empty = Path(shutil.copytree(made["weak"], tmp_path / "empty"))
+    (empty / SCORES).write_text('{"controls": {"none": {}}}')
+    with pytest.raises(UserError, match=r"scores\.json is damaged: accuracy, cost"):
+        read([empty])
 
 
 def test_benchmark_that_moved_or_changed_is_named(made: dict[str, Path], tmp_path: Path) -> None:

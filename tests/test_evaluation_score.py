@@ -95,6 +95,25 @@ def test_rotations_show_what_the_first_alone_would_have_given() -> None:
     assert score(made, 100, 0)["controls"]["none"]["vanilla"]["value"] == 0.75
 
 
+def test_guessing_anew_in_every_rotation_is_the_chance_of_circular_evaluation() -> None:
+    made = [judged(i, 0.0, float(i < 2), rotations=2, choices=2) for i in range(4)]
+    made += [judged(i, 0.5, float(i < 1), rotations=2, choices=2) for i in range(4)]
+    found = score(made, 100, 0)["controls"]["none"]["robustness"]["level"]["0.50"]
+    # Chance is 1/4, not 1/2, of which an accuracy of 1/2 would hold no knowledge.
+    assert found["chance_corrected_retention"]["value"] == 0.0
+
+
+def test_free_answers_are_kept_whatever_their_case_articles_and_marks() -> None:
+    said = ("A red car.", "the red car"), ("two", "2"), ("blue", "red"), ("", "")
+    made = [
+        judged(i, level, 1.0, task="vqa", choices=0, chosen=chosen)
+        for i, both in enumerate(said)
+        for level, chosen in zip((0.0, 0.5), both, strict=True)
+    ]
+    found = score(made, 100, 0)["controls"]["none"]["robustness"]["level"]["0.50"]
+    assert found["consistency"]["value"] == 0.5
+
+
 def test_figures_are_printed_with_their_intervals() -> None:
     assert figure({"value": 0.5, "low": 0.25, "high": 0.75}) == "50.0 [25.0, 75.0]"
     assert figure({"value": 3.0, "low": None, "high": None}, percent=False) == "3.0"

@@ -9,8 +9,13 @@ import torch
 from scipy.ndimage import convolve as scipy_convolve
 from scipy.ndimage import convolve1d, gaussian_filter
 from scipy.special import ive
+from torch.testing import assert_close
 
 from degrade import kernels
+from degrade.kernels import fields
+from degrade.kernels.marks import level
+from degrade.kernels.resample import resize
+from degrade.rng import normal
 
 
 def test_light_agrees_with_kornia_and_round_trips() -> None:
@@ -69,3 +74,30 @@ def test_a_line_of_pixels_needs_little_memory() -> None:
     for size in ((1, 1500), (1500, 1)):  # a square of knots below a pixel was 600 GB
         field = kernels.smooth_noise(seed, torch.zeros(1, 3, *size), cell=0.006)
         assert float(field.std()) == pytest.approx(1.0, abs=0.3)
+
+
+@pytest.mark.parametrize("size", [(97, 300), (300, 64), (65, 1)])
+@pytest.mark.parametrize("step", [1.0, 2.3, 40.0])
+def test_splines_by_runs_of_pixels_are_the_product_of_whole_matrices(
+    size: tuple[int, int], step: float
+) -> None:
+    down, across = (fields._spline_basis(n, step, torch.device("cpu")) for n in size)
+    values = normal(torch.tensor([1, 2]), (2, 3, down.shape[1], across.shape[1]))
+    by_runs = fields._spline(values, torch.zeros(2, 3, *size), step)
+    assert_close(by_runs, down @ values @ across.T, rtol=0.0, atol=2e-6)
+
+
+def test_level_is_the_quantile() -> None:
+    field = normal(torch.tensor([1, 2, 3]), (3, 1, 40, 50))
+    share = torch.tensor([0.0, 0.317, 1.0])
+    found = level(field, share).flatten()
+    for row, q, value in zip(field.flatten(1), share, found, strict=True):
+        assert_close(value, row.quantile(q))
+
+
+@pytest.mark.parametrize("to", [(7, 11), (50, 60), (13, 60), (50, 11)])
+def test_areas_are_means_of_footprints(to: tuple[int, int]) -> None:
+    x = normal(torch.tensor([4]), (1, 3, 20, 30))
+    fine = x.repeat_interleave(to[0], 2).repeat_interleave(to[1], 3).double()
+    exact = fine.reshape(1, 3, to[0], 20, to[1], 30).mean((3, 5)).float()
+    assert_close(resize(x, *to, "area"), exact, rtol=0.0, atol=1e-5)

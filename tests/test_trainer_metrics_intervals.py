@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -203,7 +204,7 @@ def outcomes(only_first: int, only_second: int, both: int = 3) -> tuple[list[int
 
 def test_mcnemar_by_hand() -> None:
     # b = 1, c = 5: 2 (C(6,0) + C(6,1)) / 2**6 = 14/64
-    assert m.mcnemar(*outcomes(1, 5)) == m.McNemar(1, 5, 0.21875, "exact", 9)
+    assert m.mcnemar(*outcomes(1, 5)) == m.McNemar(1, 5, 0.21875, "exact", 9, 6)
     assert m.mcnemar(*outcomes(0, 0)).p == 1.0
     assert m.mcnemar(*outcomes(3, 3)).p == 1.0
     with pytest.raises(ValueError, match="right or wrong"):
@@ -220,6 +221,36 @@ def test_mcnemar_is_the_binomial_test_and_mid_p_from_25_on(b: int, c: int) -> No
         point = math.comb(b + c, b) / 2 ** (b + c)
         assert (found.method, found.p) == ("mid-p", pytest.approx(1 if b == c else exact - point))
     assert found.p == m.mcnemar(*outcomes(c, b)).p
+
+
+def test_mcnemar_takes_the_answers_about_a_picture_for_one_draw() -> None:
+    first, second = outcomes(1, 5, 0)
+    # d = -1 and 5: all sums are 4 or 6, none below the 4 observed. d = -1, 2 and 3: 6, 4, 2 and 0
+    # twice each, half of them at least 4.
+    assert m.mcnemar(first, second, [*"abbbbb"])[2:] == (pytest.approx(1.0), "exact", 6, 2)
+    assert m.mcnemar(first, second, [*"abbccc"]).p == pytest.approx(0.5)
+    assert m.mcnemar(first, second, [*"abcdef"]) == m.mcnemar(first, second)
+    # Four levels of one picture say no more than one: 20 pictures, each with all its levels.
+    a, b = outcomes(6, 14, 0)
+    four = [[x for x in side for _ in range(4)] for side in (a, b)]
+    told = m.mcnemar(*four, [i // 4 for i in range(80)])
+    assert told.p == pytest.approx(m.mcnemar(a, b).p)
+    assert m.mcnemar(*four).p < 0.01
+    assert told.p > 0.1
+    with pytest.raises(ValueError, match="different length"):
+        m.mcnemar(a, b, ["g"])
+
+
+@given(st.lists(st.integers(-3, 3), max_size=9))
+def test_mcnemar_by_picture_is_what_all_signs_come_to(gaps: list[int]) -> None:
+    rows = [(int(g < 0), int(g > 0), i) for i, g in enumerate(gaps) for _ in range(abs(g))]
+    first, second, group = zip(*rows, strict=True) if rows else ((), (), ())
+    sums = [
+        abs(sum(s * g for s, g in zip(signs, gaps, strict=True)))
+        for signs in itertools.product((-1, 1), repeat=len(gaps))
+    ]
+    expected = sum(s >= abs(sum(gaps)) for s in sums) / len(sums)
+    assert m.mcnemar(first, second, group).p == pytest.approx(expected)
 
 
 def test_mcnemar_of_very_many_items() -> None:

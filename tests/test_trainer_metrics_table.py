@@ -125,6 +125,9 @@ def test_two_models_are_compared_figure_by_figure() -> None:
     won = sum(b > a for a, b in zip(COLUMNS["correct"], other["correct"], strict=True))
     assert found["mcnemar"]["all"][:2] == (0, won)
     assert found["mcnemar"]["level"]["0.00"].n == 60
+    assert found["mcnemar"]["all"] == m.mcnemar(
+        *(np.array(c["correct"]) for c in (COLUMNS, other)), COLUMNS["group"]
+    )
     same = m.comparison(COLUMNS, rows(COLUMNS, order), FAST)
     assert all(g.value in (0, None) for p, g in leaves(same).items() if p[0] != "mcnemar")
 

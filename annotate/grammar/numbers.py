@@ -335,7 +335,8 @@ def _by_unit(r: _Record, params: tuple[Param, ...]) -> None:
 
 _UNITS = {
     "px": "pixels", "deg": "degrees", "m": "meters", "mm/h": "millimeters an hour", "K": "kelvin",
-    "s": "seconds", "h": "hours",
+    "s": "seconds", "ms": "milliseconds", "h": "hours", "EV": "stops", "degrees": "degrees",
+    "mired": "mired", "electrons": "electrons", "levels": "levels",
 }  # fmt: skip
 _NO_UNIT = re.compile(r"x\b|full scale|1$|$", re.I)
 """Units that say what a plain number is a multiple of."""
@@ -344,6 +345,8 @@ _NO_UNIT = re.compile(r"x\b|full scale|1$|$", re.I)
 def named_value(param: Param) -> str:
     """``a~ visibility of 120 meters``; empty where name or unit is not made of plain words.
 
+    Empty, too, where the unit is none that is known: of a choice among kinds the record has a
+    number and, for its unit, a word ("a fill of 1 noise" would be said of noise).
     The value has three digits, as :func:`annotate.checks.check` reads it back.
     """
     name = param.name.replace("_", " ").lower()
@@ -356,6 +359,8 @@ def named_value(param: Param) -> str:
         return f"a~ {name} of {plain_number(100 * param.value)} percent"
     if _NO_UNIT.match(unit) or unit.lower() in name or name in unit.lower():
         unit = ""
+    elif param.unit not in _UNITS:
+        return ""
     return f"a~ {name} of {value} {unit}".strip()
 
 

@@ -202,11 +202,12 @@ class FaultServer:
             "html": (200, b"<html><body>Gateway is restarting</body></html>"),
             "blank": (200, b""),
             "errorbody": (200, error_body("upstream failed", "upstream")),
-            "huge": (200, done + b" " * 3_000_000),
             "torn": (200, done[: len(done) // 2]),
         }
         if name in fixed:
             return fixed[name][0], {}, fixed[name][1]
+        if name == "huge":
+            return 200, {}, done + b" " * 3_000_000
         if name == "reset":
             raise Reset(_response(200, {}, done)[: -len(done) // 2], hard=True)
         if name == "close":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 
 from degrade.kernels.blur import _mirror
 from degrade.params import PerImage
@@ -55,18 +54,25 @@ def mosaic(x: torch.Tensor) -> torch.Tensor:
 
 def demosaic(y: torch.Tensor) -> torch.Tensor:
     """Bilinear interpolation of a Bayer mosaic (RGGB): (B, 1, H, W) -> (B, 3, H, W)."""
-    red, blue = torch.zeros_like(y), torch.zeros_like(y)
     green = y.clone()
-    red[..., 0::2, 0::2] = y[..., 0::2, 0::2]
-    blue[..., 1::2, 1::2] = y[..., 1::2, 1::2]
     green[..., 0::2, 0::2] = 0.0
     green[..., 1::2, 1::2] = 0.0
-    planes = torch.cat((red, green, blue), dim=1)
-    for dim in (-2, -1):  # mirrored without repeating the edge: the pattern goes on
-        planes = _mirror(planes, dim, 1, 1)
-    sides = torch.tensor((0.5, 1.0, 0.5), device=y.device)
-    square = sides[:, None] * sides
-    cross = square.clone()
-    cross[::2, ::2] = 0.0
-    cross = cross * torch.tensor(((1.0, 0.5, 1.0), (0.5, 1.0, 0.5), (1.0, 0.5, 1.0))).to(y.device)
-    return F.conv2d(planes, torch.stack((square, cross, square))[:, None], groups=3)
+    # One plane each: within it, every sample is spread by (0.5, 1, 0.5) along both axes, green,
+    # which is twice as dense, by a cross.
+    red, blue = torch.zeros_like(y), torch.zeros_like(y)
+    red[..., 0::2, 0::2] = y[..., 0::2, 0::2]
+    blue[..., 1::2, 1::2] = y[..., 1::2, 1::2]
+    cross = 0.25 * (_beside(green, -1) + _beside(green, -2)) + green
+    return torch.cat((_spread(red), cross, _spread(blue)), dim=1)
+
+
+def _beside(y: torch.Tensor, dim: int) -> torch.Tensor:
+    """Sum of both neighbours, mirrored without repeating the edge: the pattern goes on."""
+    size = y.shape[dim]
+    wide = _mirror(y, dim, 1, 1)
+    return wide.narrow(dim, 0, size) + wide.narrow(dim, 2, size)
+
+
+def _spread(y: torch.Tensor) -> torch.Tensor:
+    rows = torch.add(y, _beside(y, -2), alpha=0.5)
+    return torch.add(rows, _beside(rows, -1), alpha=0.5)

@@ -23,6 +23,33 @@ def _spline_basis(pixels: int, step: float, device: torch.device) -> torch.Tenso
     return torch.where(distance < 1.0, near, far)
 
 
+_BLOCK = 64  # pixels whose knots are multiplied at once
+_FEW_KNOTS = 48  # with fewer one product of whole matrices is faster
+
+
+@lru_cache(maxsize=64)
+def _blocks(pixels: int, step: float) -> tuple[tuple[slice, slice], ...]:
+    """Runs of pixels, and the knots that have any weight there: a basis is zero elsewhere."""
+    knots = math.ceil(pixels / step) + 3
+    if knots < _FEW_KNOTS:
+        return ((slice(0, pixels), slice(0, knots)),)
+    ends = [(start, min(start + _BLOCK, pixels)) for start in range(0, pixels, _BLOCK)]
+    return tuple(
+        (slice(start, end), slice(max(0, int(start / step) - 1), min(knots, int(end / step) + 5)))
+        for start, end in ends
+    )
+
+
+def _spline(values: torch.Tensor, x: torch.Tensor, step: float) -> torch.Tensor:
+    """Knots (B, C, h, w), ``step`` pixels apart, to the (H, W) of ``x``."""
+    height, width = x.shape[-2:]
+    down = _spline_basis(height, step, x.device)
+    across = _spline_basis(width, step, x.device)
+    parts = [values[..., k] @ across[p, k].T for p, k in _blocks(width, step)]
+    wide = torch.cat(parts, dim=-1)
+    return torch.cat([down[p, k] @ wide[..., k, :] for p, k in _blocks(height, step)], dim=-2)
+
+
 def smooth_noise(
     seed: torch.Tensor, x: torch.Tensor, cell: float, channels: int = 1, stream: int = 0
 ) -> torch.Tensor:
@@ -40,14 +67,13 @@ def smooth_noise(
     """
     height, width = x.shape[-2:]
     step = max(cell * short_side(x), 1.0)
-    down = _spline_basis(height, step, x.device)
-    across = _spline_basis(width, step, x.device)
+    rows, columns = (math.ceil(n / step) + 3 for n in (height, width))
     # Knots are seeded on a square of fixed size, so that a resize by half a pixel more or less
     # cannot renumber them and change the landscape.
-    edge = 1 << (max(down.shape[1], across.shape[1]) - 1).bit_length()
-    lattice = normal(seed, (len(seed), channels, down.shape[1], across.shape[1]), stream, edge)
+    edge = 1 << (max(rows, columns) - 1).bit_length()
+    lattice = normal(seed, (len(seed), channels, rows, columns), stream, edge)
     # 2.1 undoes the variance that the spline averages away (0.479 per axis).
-    return down @ lattice @ across.T * 2.1
+    return _spline(lattice * 2.1, x, step)
 
 
 def soft_grid(x: torch.Tensor, cell: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -81,11 +107,7 @@ def soft_field(values: torch.Tensor, x: torch.Tensor, cell: float) -> torch.Tens
         x: The batch whose (H, W) the field covers.
         cell: As for :func:`soft_grid`.
     """
-    height, width = x.shape[-2:]
-    step = max(cell * short_side(x), 1.0)
-    down = _spline_basis(height, step, x.device)
-    across = _spline_basis(width, step, x.device)
-    return down @ (values.contiguous() @ across.T)
+    return _spline(values.contiguous(), x, max(cell * short_side(x), 1.0))
 
 
 def soft_blur(x: torch.Tensor, cell: float) -> torch.Tensor:
@@ -103,7 +125,7 @@ def soft_blur(x: torch.Tensor, cell: float) -> torch.Tensor:
     down, across = (_spline_basis(n, step, x.device) for n in (height, width))
     # Knots outside the picture see few pixels or none: averages, not sums.
     rows, columns = (w / w.sum(0).clamp(min=1e-6) for w in (down, across))
-    return down @ (rows.T @ (x @ columns)) @ across.T
+    return _spline(rows.T @ (x @ columns), x, step)
 
 
 _FINEST = 0.01  # share of the short side: lattice on which correlated_noise is made

@@ -8,7 +8,9 @@ import torch
 
 _FEW = 12.0  # up to this mean the distribution is inverted exactly
 _MOST = 38  # P(more | mean 12) < 1e-9, beyond the resolution of the uniform numbers
-_CPU_CHUNK = 1 << 15  # elements: the passes over them stay in the cache
+_SURE = 20.0  # from this mean on the Gaussian is never below what a mean of 12 gives
+_ROUND = 12
+_CPU_CHUNK = 1 << 18  # elements: few of them go through the long loop, which stays in the cache
 
 
 @torch.no_grad()
@@ -32,12 +34,37 @@ def poisson(mean: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
     for m, v, out in zip(*(torch.split(t.view(-1), size) for t in (mean, u, counts)), strict=True):
         z = (2.0 * v - 1.0).erfinv_().mul_(math.sqrt(2.0))
         many = torch.addcmul(m - 1.0 / 6.0, m.sqrt(), z).addcmul_(z, z, value=1.0 / 6.0)
-        low = m.clamp(max=_FEW)
-        term = low.neg().exp_()
-        total, few, above = term.clone(), torch.zeros_like(m), torch.empty_like(m)
-        for k in range(1, _MOST + 1):
-            few += torch.gt(v, total, out=above)
-            total += term.mul_(low).mul_(1.0 / k)
-        # Never below what the largest few would give: the two ways join without a step back.
-        torch.where(m <= _FEW, few, torch.maximum(many.round_(), few), out=out)
+        out.copy_(many.round_())
+        dim = (m < _SURE).nonzero()[:, 0]
+        if len(dim):
+            m, v = m[dim], v[dim]
+            few = _inverted(m.clamp(max=_FEW), v)
+            # Never below what the largest few would give: the two ways join without a step back.
+            out[dim] = torch.where(m <= _FEW, few, torch.maximum(out[dim], few))
     return counts
+
+
+def _inverted(mean: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    """(N,) smallest k with P(X <= k) >= u, for means up to :data:`_FEW`."""
+    result = torch.zeros_like(mean)
+    place: torch.Tensor | None = None
+    term = mean.neg().exp_()
+    total, counts, above = term.clone(), torch.zeros_like(mean), torch.empty_like(mean)
+    for k in range(1, _MOST + 1):
+        counts += torch.gt(u, total, out=above)
+        total += term.mul_(mean).mul_(1.0 / k)
+        if k % _ROUND == 0:  # most are done soon: go on with the others
+            still = torch.gt(u, total).nonzero()[:, 0]
+            _put(result, place, counts)
+            place = still if place is None else place[still]
+            u, mean, term, total, counts = (t[still] for t in (u, mean, term, total, counts))
+            above = torch.empty_like(mean)
+    _put(result, place, counts)
+    return result
+
+
+def _put(result: torch.Tensor, place: torch.Tensor | None, counts: torch.Tensor) -> None:
+    if place is None:
+        result.copy_(counts)
+    else:
+        result[place] = counts

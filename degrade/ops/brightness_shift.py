@@ -5,6 +5,7 @@ from typing import Annotated
 import torch
 
 from degrade.kernels import col
+from degrade.kernels.kinds import by_kind
 from degrade.params import Choice, Images, PerImage, Severity
 from degrade.registry import operator
 
@@ -31,7 +32,13 @@ def brightness_shift(
     the pixel is multiplied by (V + delta) / V. Black, which has neither, turns grey.
     """
     step = col(torch.where(direction == 0.0, delta, -delta))
-    value = x.amax(dim=1, keepdim=True)
-    wanted = (value + step).clamp(0.0, 1.0)
-    scaled = torch.where(value > 0.0, x * (wanted / value.clamp(min=1e-6)), wanted)
-    return torch.where(col(kind) == 0.0, x + step, scaled)
+
+    def moved(y: Images, rows: torch.Tensor) -> Images:
+        return y + step[rows]
+
+    def scaled(y: Images, rows: torch.Tensor) -> Images:
+        value = y.amax(dim=1, keepdim=True)
+        wanted = (value + step[rows]).clamp(0.0, 1.0)
+        return torch.where(value > 0.0, y * (wanted / value.clamp(min=1e-6)), wanted)
+
+    return by_kind(x, kind, (moved, scaled))

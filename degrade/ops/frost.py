@@ -124,7 +124,8 @@ def _ice(x: Images, seed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         strong = 0.5 + 0.5 * torch.cos(number * 1.7 + 70.0 * stem.phase + 5.0 * side)
         on_twig = _ridge(twig)
         barb = _ridge(off / (_BARB * 0.87) - 0.9 * on_twig + 3.0 * stem.phase)
-        stalk = torch.exp(-(off / 0.0035).square())
+        # exp is many times slower where its result is no normal number.
+        stalk = torch.exp(-(off / 0.0035).square().clamp(max=40.0))
         relief = on_twig * (0.45 + 0.55 * barb) * (0.35 + 0.65 * strong)
         relief = torch.maximum(relief, stalk)
         time = _arrival(way, off * (1.0 + 0.35 * pace), stem) + 0.06 * (1.0 - relief).square()

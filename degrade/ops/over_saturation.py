@@ -5,6 +5,7 @@ from typing import Annotated
 import torch
 
 from degrade.kernels import col, luma
+from degrade.kernels.kinds import by_kind
 from degrade.params import Choice, Draw, Images, PerImage, Severity
 from degrade.registry import operator
 
@@ -32,9 +33,15 @@ def over_saturation(
     ``chroma`` moves each channel away from luma, y = Y + factor (x - Y), and clips channels: the
     brightness of a color stays until one clips, then its hue drifts.
     """
-    grown = luma(x) + col(factor) * (x - luma(x))
-    value = x.amax(dim=1, keepdim=True)
-    room = (value - x.amin(dim=1, keepdim=True)).clamp(min=1e-6)
-    # S' / S = factor + offset / S, at most 1 / S, with S = room / value.
-    ratio = torch.minimum(col(factor) + col(offset) * value / room, value / room)
-    return torch.where(col(kind) == 0.0, value - ratio * (value - x), grown)
+
+    def hsv(y: Images, rows: torch.Tensor) -> Images:
+        value = y.amax(dim=1, keepdim=True)
+        room = (value - y.amin(dim=1, keepdim=True)).clamp(min=1e-6)
+        # S' / S = factor + offset / S, at most 1 / S, with S = room / value.
+        ratio = col(factor[rows]) + col(offset[rows]) * value / room
+        return value - torch.minimum(ratio, value / room) * (value - y)
+
+    def chroma(y: Images, rows: torch.Tensor) -> Images:
+        return torch.lerp(luma(y), y, col(factor[rows]))
+
+    return by_kind(x, kind, (hsv, chroma))

@@ -5,6 +5,7 @@ from typing import Annotated
 import torch
 
 from degrade.kernels import col
+from degrade.kernels.kinds import by_kind
 from degrade.params import Choice, Draw, Images, PerImage, Severity
 from degrade.registry import operator
 
@@ -33,8 +34,14 @@ def tone_curve(
     y = x^(2^stops), which keep them too.
     """
     half, middle = col(gain).clamp(min=1e-2) * 0.5, col(pivot)
-    black, white = torch.tanh(-half * middle), torch.tanh(half * (1.0 - middle))
-    contrast = (torch.tanh(half * (x - middle)) - black) / (white - black)
-    gamma = torch.exp2(col(torch.where(kind == 1.0, -stops, stops)))
-    power = torch.exp(gamma * torch.log(x.clamp(min=1e-30)))
-    return torch.where(col(kind) == 0.0, contrast, power)
+
+    def contrast(y: Images, rows: torch.Tensor) -> Images:
+        slope, centre = half[rows], middle[rows]
+        black, white = torch.tanh(-slope * centre), torch.tanh(slope * (1.0 - centre))
+        return (torch.tanh(slope * (y - centre)) - black) / (white - black)
+
+    def power(y: Images, rows: torch.Tensor) -> Images:
+        gamma = torch.exp2(col(torch.where(kind == 1.0, -stops, stops)[rows]))
+        return torch.exp(gamma * torch.log(y.clamp(min=1e-30)))
+
+    return by_kind(x, kind, (contrast, power, power))

@@ -6,6 +6,7 @@ from typing import Annotated
 import torch
 
 from degrade.kernels import col, grid, short_side, to_linear, to_srgb
+from degrade.kernels.kinds import by_kind
 from degrade.params import Choice, Draw, Images, PerImage, Severity
 from degrade.registry import operator
 
@@ -38,14 +39,19 @@ def uneven_illumination(
     0.4 short sides, to 0 far away. In linear light, clipped at full scale.
     """
     u, v = grid(x)
-    turn = torch.deg2rad(angle)
-    c, s = torch.cos(turn), -torch.sin(turn)
     half_u, half_v = (n / short_side(x) / 2.0 for n in (x.shape[-1], x.shape[-2]))
-    longest = (c.abs() * half_u + s.abs() * half_v).clamp(min=1e-6)
-    ramp = 0.5 + 0.5 * (u * col(c) + v * col(s)) / col(longest)
-    du = u - col((2.0 * across - 1.0) * half_u)
-    dv = v - col((2.0 * down - 1.0) * half_v)
-    lamp = 1.0 - torch.exp(-(du.square() + dv.square()) / (2.0 * 0.4**2))
-    p = ramp.lerp(lamp, col(kind))
+
+    def ramp(y: Images, rows: torch.Tensor) -> torch.Tensor:
+        turn = torch.deg2rad(angle[rows])
+        c, s = torch.cos(turn), -torch.sin(turn)
+        longest = (c.abs() * half_u + s.abs() * half_v).clamp(min=1e-6)
+        return 0.5 + 0.5 * (u * col(c) + v * col(s)) / col(longest)
+
+    def lamp(y: Images, rows: torch.Tensor) -> torch.Tensor:
+        du = u - col((2.0 * across[rows] - 1.0) * half_u)
+        dv = v - col((2.0 * down[rows] - 1.0) * half_v)
+        return 1.0 - torch.exp(-(du.square() + dv.square()) / (2.0 * 0.4**2))
+
+    p = by_kind(x, kind, (ramp, lamp))
     gain = torch.exp(math.log(2.0) * col(ev_range) * (_OVER - p))
     return to_srgb(to_linear(x) * gain)

@@ -28,7 +28,7 @@ from pydantic import ValidationError
 
 from degrade.errors import UserError
 from degrade.runs import read_json
-from trainer.evaluation.items import Item
+from trainer.evaluation.items import Item, identity
 from trainer.evaluation.plan import Use, rotations
 from trainer.evaluation.prompts import Style, rotated
 from trainer.evaluation.records import SUMMARY, Answer
@@ -91,7 +91,7 @@ def read(
         fmt, several = _opened(path, everything)
         formats.append(fmt)
         if fmt == "answers":
-            _same_style(path, style)
+            _same_evaluation(path, everything, style)
         for one in several(path, by_id):
             use = Use(one.item.id, one.answer.control, one.answer.rotation)
             if use in found:
@@ -134,18 +134,26 @@ def _complete(found: Mapping[Use, _Found], rows: Sequence[Item], circular: bool)
             + " Give the files of all splits, or choose rows with --split and --task."
         )
     if len(found) > len(wanted):
-        left = next(use for use in found if use not in set(wanted))
+        left = min(found.keys() - set(wanted))
         raise UserError(
             f"{found[left].where} answers {_named(left)}: options are rotated, which "
             "--circular scores."
         )
 
 
-def _same_style(path: Path, style: Style) -> None:
-    """Refuse the answers of an evaluation of ours that were asked for in another style."""
+def _same_evaluation(path: Path, everything: Sequence[Item], style: Style) -> None:
+    """Refuse the answers of an evaluation of ours about other rows, or in another style."""
     if not (path.parent / SUMMARY).exists():
         return
-    asked = (read_json(path.parent / SUMMARY).get("settings") or {}).get("prompt")
+    settings = read_json(path.parent / SUMMARY).get("settings") or {}
+    ids = {str(row.get("id")) for _, row in _json_lines(path)}
+    # Another build may name its rows alike, and have other pictures.
+    if settings.get("rows") not in (None, identity(i for i in everything if i.id in ids)):
+        raise UserError(
+            f"{path} is about another benchmark, or another build of it: the pictures, questions "
+            f"or damage of its rows are not those of this one. See {path.parent / SUMMARY}."
+        )
+    asked = settings.get("prompt")
     if asked and asked != [style.name, style.version]:
         raise UserError(
             f"{path} was asked for with the prompt {asked[0]!r}: score it with --prompt {asked[0]}."
@@ -258,8 +266,12 @@ def _places(path: Path, rows: Sequence[Item]) -> list[Item]:
         )
     else:
         named = [max(named, key=len)]
-    # As the export leaves them out: what has no question or no answer is not asked.
-    return [i for i in rows if i.split in named and i.question.question and i.question.answer]
+    # As the export leaves them out: captions, and what has no question or no answer, are not asked.
+    return [
+        i
+        for i in rows
+        if i.split in named and i.task != "caption" and i.question.question and i.question.answer
+    ]
 
 
 def _lmms_eval(path: Path, by_id: Mapping[str, Item], places: list[Item]) -> Iterator[_Found]:

@@ -57,10 +57,16 @@ def same_free(given: str, truth: str) -> bool:
     return bool(_normal(given)) and _normal(given) == _normal(truth)
 
 
+def comparable(text: str) -> str:
+    """A free answer so that equal ones are the same text."""
+    return " ".join(_normal(text))
+
+
 @lru_cache(maxsize=65536)
 def _normal(text: str) -> tuple[str, ...]:
-    words = re.findall(r"\w+(?:[.,:/]\d+)*", plain_answer(normal(text)))
-    return tuple(_WORDS.get(w, w) for w in words if w not in {"a", "an", "the"})
+    words = re.findall(r"(?:(?<!\w)-(?=\d))?\w+(?:[.,:/]\d+)*", plain_answer(normal(text)))
+    kept = [_WORDS.get(w, w) for w in words if w not in {"a", "an", "the"}]
+    return tuple(kept or (w for w in words if w == "a"))  # alone it is the letter
 
 
 def free_score(given: str, answer: str, references: Iterable[str]) -> float:

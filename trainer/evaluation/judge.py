@@ -38,6 +38,7 @@ ATTEMPTS = 3
 
 _TOP: dict[str, int] = {"mcq": 1, "vqa": 2, "caption": 2}
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w%]|\.\d)")
+_SCALE = re.compile(r"(?:/|\b(?:out )?of)\s*\d+", re.IGNORECASE)
 _FIELD = re.compile(r"\{(\w+)\}")
 _TEMPLATES = resources.files("trainer.evaluation") / "judge.yaml"
 
@@ -64,7 +65,7 @@ class Case(NamedTuple):
 
 def verdict(text: str, task: str) -> int | None:
     """The rating that a judge gives: the last whole number; None where it is off the scale."""
-    found = _NUMBER.findall(re.sub(r"/\s*\d+", "", text))
+    found = _NUMBER.findall(_SCALE.sub("", text))
     return int(found[-1]) if found and int(found[-1]) <= _TOP[task] else None
 
 

@@ -146,6 +146,7 @@ class Reading:
             task=item.task,
             control=control,
             choices=len(item.question.choices) if item.task == "mcq" else 0,
+            rotations=len(uses),
             correct=min(read.correct for read in every),
             vanilla=first.correct,
             chosen=first.chosen,

@@ -18,9 +18,13 @@ from trainer.evaluation.wording import (
     ANNOUNCE,
     ARTICLE,
     DENIED,
+    LABEL_NEXT,
     REFUSAL,
+    WRONG,
+    YES_NO,
     Labels,
     bare,
+    in_number,
     is_word,
     normal,
     occurrences,
@@ -29,7 +33,7 @@ from trainer.evaluation.wording import (
 )
 from trainer.rewards import named_option, plain_answer
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised when a reply may be read otherwise: scores of two versions do not compare."""
 
 RAMBLING = 60
@@ -46,7 +50,8 @@ FINDS = {
     "announced": "it is announced: `the answer is B`, `answer: (B)`, `I choose red`, `B is "
     "correct`; where one is called final, that one",
     "line": "one line of the reply is, by itself, one of the above, and no line is another",
-    "leading": "the reply begins with a label and a mark, `B.`, `(B)`, `B:`, and names no other",
+    "leading": "the reply begins with a label and a mark, `B.`, `(B)`, `B:`, and names no other; "
+    "or with `Yes,` or `No,` where these are options",
     "marked": f"at most {RAMBLING} words that mark one label alone: `(B)`, `option B`, a single "
     "capital `B`; not where it is denied",
     "mentioned": f"at most {RAMBLING} words that hold the text of one option alone and do not "
@@ -180,8 +185,11 @@ def _alone(text: str, names: _Names) -> _Verdict:
         label = names.of(match[1])
         if rest and rest == names.texts[label]:
             return label, "label_text"
-        # A label that is also a word may begin an option's own text: "a cat" is not label A.
-        if rest in names.texts and plain_answer(text) not in names.texts:
+        # A label that is also a word may begin an option's text: "a cat" is not label A, be "a cat"
+        # or "cat" the option.
+        article = match[1] in ("A", "a") and text[match.end(1) : match.end()].isspace()
+        article = article and not LABEL_NEXT.search(text[: match.start(1)])
+        if rest in names.texts and plain_answer(text) not in names.texts and not article:
             return None, "conflict"
     return _NOTHING
 
@@ -226,13 +234,18 @@ def _follows(text: str, start: int, names: _Names) -> frozenset[int]:
 
 
 def _begins(text: str, start: str) -> bool:
-    after = text[len(start) : len(start) + 1]
-    return bool(start) and text.startswith(start) and not is_word(after)
+    end = len(start)
+    return (
+        bool(start)
+        and text.startswith(start)
+        and not is_word(text[end : end + 1])
+        and (not in_number(text, 0, end))
+    )
 
 
 def _lines(text: str, names: _Names) -> _Verdict:
     """Lines that are an answer by themselves."""
-    lines = [line.strip(" -\u2022\t") for line in text.split("\n")]
+    lines = [bare(line) for line in text.split("\n")]
     if len(lines) < 2:
         return _NOTHING
     found = [_alone(line, names) for line in lines if line]
@@ -243,6 +256,9 @@ def _lines(text: str, names: _Names) -> _Verdict:
 
 
 def _leading(text: str, names: _Names) -> _Verdict:
+    if (said := YES_NO.match(text)) and {"yes", "no"} <= set(names.texts):
+        # What follows may well hold the other word: "Yes, there is no car."
+        return named_option(said[1], names.choices, "text"), "leading"
     if not names.labels.names or not (match := names.labels.leading.match(text)):
         return _NOTHING
     index = names.of(next(g for g in match.groups() if g))
@@ -258,6 +274,7 @@ def _marked(text: str, names: _Names) -> set[int]:
         names.of(next(g for g in m.groups() if g))
         for m in names.labels.marked.finditer(text)
         if not DENIED.search(text[max(0, m.start() - 40) : m.start()])
+        and not WRONG.match(text, m.end())
     }
 
 

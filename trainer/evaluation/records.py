@@ -84,6 +84,7 @@ class Judged(Record):
         task: ``mcq``, ``vqa`` or ``caption``.
         control: See :data:`Control`.
         choices: Number of options; 0 for free answers.
+        rotations: In how many rotations of the options it was asked: 1 without circular evaluation.
         correct: In [0, 1]. Circular: 1 only if right in every rotation.
         vanilla: ``correct`` of the options in their own order.
         chosen: What was taken for the answer: an option's text, a free answer, or nothing.
@@ -108,6 +109,7 @@ class Judged(Record):
     task: str
     control: Control
     choices: int
+    rotations: Annotated[int, Field(ge=1)] = 1
     correct: Annotated[float, Field(ge=0, le=1)]
     vanilla: Annotated[float, Field(ge=0, le=1)]
     chosen: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from trainer.evaluation.free import comparable
 from trainer.evaluation.items import CLEAN, DISTORTION
 from trainer.evaluation.records import CONTROLS, Control, Judged
 from trainer.metrics import Bootstrap, Figure, accuracy, paired_bootstrap, rbench, scores
@@ -54,10 +55,22 @@ def score(
     return found
 
 
+def columns_of(rows: Sequence[Judged]) -> dict[str, list[Any]]:
+    """Rows as the metrics take them.
+
+    Free answers are compared without case, articles and marks. Who guesses anew in each of k
+    rotations of k options is right in all with k**-k, which is as if there were k**k options.
+    """
+    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    columns["choices"] = [row.choices**row.rotations for row in rows]
+    columns["chosen"] = [r.chosen if r.task == "mcq" else comparable(r.chosen) for r in rows]
+    return columns
+
+
 def _control(
     rows: Sequence[Judged], how: Bootstrap, texts: Mapping[tuple[str, Control], str] | None
 ) -> dict[str, Any]:
-    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+    columns = columns_of(rows)
     if texts is not None:
         columns[TEXT] = [texts[row.id, row.control] for row in rows]
     found = _plain(scores(columns, how))

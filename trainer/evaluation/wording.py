@@ -17,6 +17,7 @@ TAGS = (
     re.compile(r"\\boxed\s*\{([^{}]*)\}"),
     re.compile(r"\"answer\"\s*:\s*(?:\"([^\"]*)\"|(\d+))", re.IGNORECASE),
 )
+_BLANKS, _BREAKS = re.compile(r"[^\S\n]+"), re.compile(r" ?\n[ \n]*")
 MARKDOWN = re.compile(r"\*\*|__|[`*#>$]")
 _NO = r"(?:can(?:no|')t|can not|could not|couldn't|unable to|not able to|(?:not |im)possible to)"
 _SEEN = r"(?:image|picture|photo)\w*"
@@ -36,6 +37,13 @@ DENIED = re.compile(
     r"|\bexcept|\bunlike)"
     r"(?:\W+(?:a|an|the|any|really|be|look|seem|seems|quite|to|option|see|show|have)\b)*\W*$",
     re.IGNORECASE,
+)
+LABEL_NEXT = re.compile(r"(?:[(\[{]|\b(?:option|choice|letter)\s+)\Z", re.IGNORECASE)
+YES_NO = re.compile(r"(yes|no)\s?[,.;:!](?!\s?(?:yes|no)\b)", re.IGNORECASE)
+_BULLETS = re.compile(r"(?:[-\u2022](?:\s+|(?=[^\W\d])))+")
+_BEFORE, _AFTER = re.compile(r"(?:\d[.,:/]|(?<![\w.])[-.])\Z"), re.compile(r"[.,:/]\d")
+WRONG = re.compile(
+    r"\s+(?:is\s+(?:not|wrong|incorrect|false)|isn't|cannot\s+be|can't\s+be)\b", re.IGNORECASE
 )
 PLURAL = re.compile(r"(?:e?s)?(?!\w)")
 ARTICLE = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
@@ -73,13 +81,20 @@ def tagged(said: str) -> Iterator[str]:
 
 
 def normal(text: str) -> str:
-    """Compatibility forms of letters as the letters themselves, one kind of apostrophe."""
-    return unicodedata.normalize("NFKC", text).replace("\u2019", "'")
+    """Compatibility forms as the letters themselves, one apostrophe and minus, single white space.
+
+    A run with a line break in it is one line break. Patterns that take several runs would otherwise
+    take time to the power of their number for a reply that breaks off in blank lines.
+    """
+    text = unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("\u2212", "-")
+    return _BREAKS.sub("\n", _BLANKS.sub(" ", text))
 
 
 def bare(text: str) -> str:
     """The text without what only makes it look otherwise."""
-    return MARKDOWN.sub("", LATEX.sub(r"\1", text)).strip().lstrip("-\u2022 ")
+    text = MARKDOWN.sub("", LATEX.sub(r"\1", text)).strip()
+    bullets = _BULLETS.match(text)  # "- 3" is 3, "-3" is not
+    return text[bullets.end() :] if bullets else text
 
 
 def occurrences(text: str, words: str) -> Iterator[tuple[int, int]]:
@@ -88,9 +103,16 @@ def occurrences(text: str, words: str) -> Iterator[tuple[int, int]]:
     while start >= 0:
         end = start + len(words)
         before, after = text[start - 1 : start], PLURAL.match(text, end)
-        if not is_word(before) and after:
+        if not is_word(before) and after and not in_number(text, start, end):
             yield start, after.end()
         start = text.find(words, start + 1)
+
+
+def in_number(text: str, start: int, end: int) -> bool:
+    """Whether digits at the ends of a part of a text go on as a number: the 3 of 3.5 and of -3."""
+    first, last = text[start : start + 1].isdigit(), text[end - 1 : end].isdigit()
+    before = first and _BEFORE.search(text[max(0, start - 3) : start])
+    return bool(before or (last and _AFTER.match(text, end)))
 
 
 def is_word(char: str) -> bool:
@@ -128,7 +150,8 @@ class Labels:
         )
         # In running text a label is a capital and no word of a sentence: "The answer is A man".
         stop = r".,;:!?)\]\u3002\uff0c"
-        ends = rf"(?=\s*$|\s*[{stop}\n\"'/&]|\s+(?:because|since|as|or|and)\b|\s+[-\u2013\u2014])"
+        ends = r"(?![.,:/]\d)"
+        ends += rf"(?=\s*$|\s*[{stop}\n\"'/&]|\s+(?:because|since|as|or|and)\b|\s+[-\u2013\u2014])"
         small = "|".join(label.lower() for label in self.names if label not in "AI")
         spoken = "|".join(filter(None, (self.any, small)))
         self.next = re.compile(
@@ -154,8 +177,14 @@ class Labels:
         alone = [label for label in self.names if label not in "AI"]
         word = [label for label in self.names if label in "AI"]
         another = rf"(?=\s*(?:,|/|&|or|and)\s*[(\[]?(?:{self.any})(?![\w']))"
-        last = rf"(?=[{stop}]|\s*$)"
-        return "|".join([*alone, *(rf"(?<=\s){w}{last}|{w}{another}" for w in word)]) or r"(?!)"
+        # No article stands before these, nor the pronoun before those of the second.
+        no_noun = r"because|seems|is|it|as|since|or|here|please|looks|appears"
+        marks = r"\s+[-\u2013\u2014=/]|/|\s*\(\d"
+        last = {
+            "A": rf"(?=[{stop}]|\s*$|\s+(?:{no_noun})\b|{marks})",
+            "I": rf"(?=[{stop}]|\s*$|\s+(?:because|seems|is|it)\b|{marks})",
+        }
+        return "|".join([*alone, *(rf"(?<!\S){w}{last[w]}|{w}{another}" for w in word)]) or r"(?!)"
 
     def of(self, label: str) -> int:
         """The option of a label as it was written."""

@@ -308,6 +308,7 @@ class McNemar(NamedTuple):
         p: Two-sided; 1 where no item tells them apart.
         method: ``exact`` or ``mid-p``.
         n: Items.
+        groups: Pictures that tell them apart: what p is of.
     """
 
     only_first: int
@@ -315,10 +316,13 @@ class McNemar(NamedTuple):
     p: float
     method: str
     n: int
+    groups: int
 
 
 def mcnemar(
-    first: Sequence[float] | NDArray[Any], second: Sequence[float] | NDArray[Any]
+    first: Sequence[float] | NDArray[Any],
+    second: Sequence[float] | NDArray[Any],
+    group: Group | None = None,
 ) -> McNemar:
     """Whether two models are right equally often, from the items on which they differ.
 
@@ -326,30 +330,49 @@ def mcnemar(
     min(b, c) ~ Binomial(b + c, 1/2). Exact: p = min(1, 2 P(X <= min)), for fewer than 25 such
     items. Mid-p: p = 2 P(X <= min) - P(X = min), from 25 on: the exact test is conservative, and
     mid-p keeps to its level (Fagerland, Lydersen and Laake, BMC Med. Res. Methodol. 13:91, 2013).
-    McNemar, Psychometrika 12, 1947. Items count as independent: where several are about one
-    picture, go by the interval of :meth:`Bootstrap.compare`.
+    McNemar, Psychometrika 12, 1947.
+
+    Items about one picture, or about its levels, are no independent draws. With ``group`` the
+    picture is what is drawn: under no difference its items' sum d_g of second less first is as
+    likely to be -d_g, and p is of |sum_g d_g| over all signs of the d_g that are not 0, exact for
+    fewer than 25 of them, else mid-p. Where every picture has one item both are the same.
 
     Args:
         first: 0 or 1 for each item.
         second: For the same items in the same order.
+        group: Source picture of each item; None: all items are independent.
 
     Raises:
         ValueError: Different lengths, or values other than 0 and 1.
 
     Example:
-        b = 1, c = 5: p = 2 (1 + 6) / 2**6 = 0.21875, exact.
+        b = 1, c = 5: p = 2 (1 + 6) / 2**6 = 0.21875, exact. The five about one picture: d is -1 and
+        5, whose sums with all signs are 4 or 6 either way, none less than the 4 observed: p = 1.
     """
     n = same_length(first=first, second=second)
     a, b = column("first", first, 0, 1), column("second", second, 0, 1)
     if not (np.isin(a, (0.0, 1.0)).all() and np.isin(b, (0.0, 1.0)).all()):
         raise ValueError("McNemar's test is of answers that are right or wrong, 1 or 0")
     only_first, only_second = int((a > b).sum()), int((b > a).sum())
-    count, least = only_first + only_second, min(only_first, only_second)
-    exact = count < _EXACT_BELOW
-    term = below = 1
-    for i in range(least):
-        term = term * (count - i) // (i + 1)  # binomial coefficients; integers stay exact
-        below += term
-    doubled = 2 * below if exact else 2 * below - term
-    p = min(1.0, doubled / 2**count)
-    return McNemar(only_first, only_second, p, "exact" if exact else "mid-p", n)
+    code = np.arange(n) if group is None else np.unique(np.asarray(group), return_inverse=True)[1]
+    same_length(first=first, group=code)
+    gaps = np.rint(np.bincount(code, b - a)).astype(int)
+    gaps = gaps[gaps != 0]
+    exact = len(gaps) < _EXACT_BELOW
+    p = min(1.0, _signed(gaps, exact))
+    return McNemar(only_first, only_second, p, "exact" if exact else "mid-p", n, len(gaps))
+
+
+def _signed(gaps: NDArray[Any], exact: bool) -> float:
+    """Two-sided p of the sum of gaps that are each as likely to have the other sign."""
+    sizes, counts = np.unique(np.abs(gaps), return_counts=True)
+    chances = np.ones(1)  # of the sum of the positive ones
+    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
+        spaced, ways = np.zeros(size * count + 1), 1
+        for k in range(count + 1):
+            spaced[size * k] = ways / 2**count
+            ways = ways * (count - k) // (k + 1)  # binomial coefficients; integers stay exact
+        chances = np.convolve(chances, spaced)
+    least = (np.abs(gaps).sum() - abs(gaps.sum())) // 2
+    doubled = 2.0 * math.fsum(chances[: least + 1].tolist())
+    return doubled if exact else doubled - float(chances[least])

@@ -109,8 +109,11 @@ def comparison(
     if np.isin(right, (0.0, 1.0)).all():
         cells = masks(a["level"])
         found["mcnemar"] = {
-            "all": mcnemar(*right),
-            "level": {label(level): mcnemar(*(r[m] for r in right)) for level, m in cells.items()},
+            "all": mcnemar(right[0], right[1], group),
+            "level": {
+                label(level): mcnemar(right[0][m], right[1][m], group[m])
+                for level, m in cells.items()
+            },
         }
     return found
 

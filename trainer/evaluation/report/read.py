@@ -20,10 +20,16 @@ from trainer.evaluation.records import (
     read_answers,
     read_judged,
 )
-from trainer.metrics.table import COLUMNS
 
 MOST = 7
 """Models in one report: as many colors as people with any color vision tell apart."""
+
+_RIGHT = {
+    "circular": "one has --circular, the other has not",
+    "rules": "their answers were read by rules of different versions of degrade",
+    "judge": "they have different judges, or one has none",
+}
+"""Settings that must be equal where models are compared."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +93,6 @@ class Evaluated:
             if row.operator != CLEAN and (known is None or row.intensity_sum > known.intensity_sum):
                 found[row.item] = row
         return found
-
-    def columns(self, rows: Sequence[Judged]) -> dict[str, list[Any]]:
-        """Rows as the metrics take them."""
-        return {name: [getattr(row, name) for row in rows] for name in COLUMNS}
 
 
 def read(folders: Sequence[Path], names: Sequence[str] = ()) -> list[Evaluated]:
@@ -160,6 +162,13 @@ def _same(folders: Sequence[Path], summaries: Sequence[dict[str, Any]]) -> None:
                 f"({counts[0]:,} and {counts[1]:,}): it was built anew, or --limit, --split or "
                 "--task differ. Evaluate both on the same."
             )
+        for key, what in _RIGHT.items():
+            if other[key] != first[key]:
+                raise UserError(
+                    f"What counts as right differs between {folders[0]} and {folder}: {what}. "
+                    "Score both alike: `degrade-cli evaluate BENCH NEW --answers "
+                    "FOLDER/answers.jsonl` reads answers again and asks nothing."
+                )
 
 
 def _read(tag: str, name: str, folder: Path, summary: dict[str, Any], alone: bool) -> Evaluated:
@@ -169,7 +178,12 @@ def _read(tag: str, name: str, folder: Path, summary: dict[str, Any], alone: boo
             f"{folder} has no answers about the pictures as they are, only controls: there is "
             "nothing to report. See `degrade-cli evaluate`."
         )
-    judged = sorted((r for r in read_judged(folder) if r.control == "none"), key=lambda r: r.id)
+    if missing := sorted({"accuracy", "cost"} - scores["controls"]["none"].keys()):
+        raise UserError(f"{folder / SCORES} is damaged: {', '.join(missing)} is missing.")
+    rows = list(read_judged(folder))
+    if len(rows) != (count := summary["counts"].get("judged")):
+        raise UserError(f"{folder / JUDGED} is damaged: it has {len(rows)} of {count} rows.")
+    judged = sorted((r for r in rows if r.control == "none"), key=lambda r: r.id)
     answers = {a.id: a for a in read_answers(folder) if a.control == "none" and not a.rotation}
     if missing := [row.id for row in judged if row.id not in answers]:
         raise UserError(f"{folder} is damaged: {JUDGED} has {missing[0]!r}, the answers have not.")

@@ -24,6 +24,7 @@ from trainer.evaluation.report.content import (
 )
 from trainer.evaluation.report.plots import Line
 from trainer.evaluation.report.read import Evaluated
+from trainer.evaluation.score import columns_of
 from trainer.metrics import Bootstrap, Figure, accuracy_by
 from trainer.metrics.levels import chance
 from trainer.metrics.table import label
@@ -160,7 +161,7 @@ def _levels(models: Sequence[Evaluated]) -> Table:
 
 
 def _chance(model: Evaluated) -> tuple[float, str] | None:
-    values = chance([row.choices for row in model.judged])
+    values = chance(columns_of(model.judged)["choices"])
     return (float(values.mean()), "guessing") if values.any() else None
 
 

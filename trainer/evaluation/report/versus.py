@@ -21,6 +21,7 @@ from trainer.evaluation.report.content import (
 )
 from trainer.evaluation.report.read import Evaluated
 from trainer.evaluation.report.sections import bootstrap_of
+from trainer.evaluation.score import columns_of
 from trainer.metrics import (
     McNemar,
     comparison,
@@ -44,9 +45,8 @@ def versus(models: Sequence[Evaluated]) -> Section:
     section.text.append(
         f"Every model less {first.called}, paired: both answered the same questions "
         "about the same pictures. Intervals (95 %) resample the source pictures with both models' "
-        "answers; one that does not hold 0 is a difference beyond chance. McNemar's test counts "
-        "questions as independent: where several are about one picture, go by the interval. With "
-        "many figures some will differ by chance."
+        "answers; one that does not hold 0 is a difference beyond chance. McNemar's test takes "
+        "all answers about a picture for one draw. With many figures some will differ by chance."
     )
     found = [(m, *_compared(section, first, m)) for m in models[1:]]
     levels = list(first.plain["accuracy"]["level"])
@@ -84,7 +84,7 @@ def _compared(section: Section, first: Evaluated, other: Evaluated) -> tuple[dic
             f"{left} answers of {first.tag} or {other.tag} have no counterpart, as the other's row "
             "failed; they are not compared."
         )
-    a, b = (first.columns([p[i] for p in pairs]) for i in range(2))
+    a, b = (columns_of([p[i] for p in pairs]) for i in range(2))
     return comparison(a, b, bootstrap_of(first)), pairs
 
 
@@ -110,7 +110,7 @@ def _accuracies(
     head = (
         "level", f"{first.tag}: accuracy, %", f"{model.tag}: accuracy, %",
         f"{model.tag} less {first.tag}, points", "difference of drops, points",
-        f"only {first.tag} right / only {model.tag} right", "McNemar, p (n: answers that differ)",
+        f"only {first.tag} right / only {model.tag} right", "McNemar, p (n: pictures that differ)",
     )  # fmt: skip
     return Table(f"{model.tag} less {first.tag}: accuracy by level", head, rows)
 
@@ -120,7 +120,7 @@ def _tested(test: McNemar | None) -> list[Cell]:
         return [Cell("-"), Cell("-")]
     p = "<0.001" if test.p < 0.001 else f"{test.p:.3f}"
     both = Cell(f"{test.only_first} / {test.only_second}", f"n = {test.n:,}")
-    return [both, Cell(f"{p} ({test.method})", f"n = {test.only_first + test.only_second:,}")]
+    return [both, Cell(f"{p} ({test.method})", f"n = {test.groups:,}")]
 
 
 def _estimate(found: Any) -> Mapping[str, Any] | None:
@@ -169,14 +169,15 @@ def _corruption(first: Evaluated, found: Sequence[tuple[Evaluated, Pairs]]) -> T
         operator, level = [a.operator for a, _ in used], [a.level or 0.0 for a, _ in used]
         before = [clean[a.item] for a, _ in used]
         groups = [a.group for a, _ in used]
-        plain = corruption_error(own, reference, operator, level).mean
+        plain = corruption_error(own, reference, operator, level)
         lost = relative_corruption_error(
             own, reference, [b for _, b in before], [a for a, _ in before], operator, level
-        ).mean
+        )
         how = bootstrap_of(first)
-        values = [how.estimate(figure, groups)._asdict() for figure in (plain, lost)]
-        rows.append((model.called, [cell(v, False) for v in values]))
-    head = ("model", "mCE", "relative mCE")
+        values = [how.estimate(found.mean, groups)._asdict() for found in (plain, lost)]
+        left = Cell(f"{len(plain.undefined)} / {len(lost.undefined)}")
+        rows.append((model.called, [*(cell(v, False) for v in values), left]))
+    head = ("model", "mCE", "relative mCE", "operators left out, with nothing to divide by")
     caption = (
         f"Corruption errors, {first.tag} being 100: of all errors, and of those that damage adds "
         "(less is better)"
