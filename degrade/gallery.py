@@ -133,8 +133,13 @@ def _values(op: Operator, record: Applied, follows: bool = True) -> str:
         if p.name in seeds or (p.name in severities) != follows:
             continue
         kind = any(p.unit in getattr(a.declaration, "kinds", ()) for a in op.arguments)
-        told.append(f"{p.name} {p.unit}" if kind else f"{p.name} {p.value:.3g} {p.unit}")
+        told.append(f"{p.name} {p.unit}" if kind else f"{p.name} {_number(p.value)} {p.unit}")
     return _text("; ".join(told))
+
+
+def _number(value: float) -> str:
+    """Three digits, and no exponent where the number is large."""
+    return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
 
 
 def _text(value: str) -> str:
