@@ -16,7 +16,7 @@ it needs ``reveal_answer``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -29,7 +29,7 @@ from annotate.depth import target, tokens
 from annotate.rows import Rows
 from degrade import images
 from degrade.chat import Picture, RowError
-from degrade.chat_session import drained
+from degrade.chat_session import drained, in_order
 from degrade.schema import Annotation, Chain, Finding, Malformed, Question, Row
 from degrade.shards import Stored
 
@@ -279,22 +279,8 @@ class LlmWriter:
 
     def run(self, rows: Rows, items: Iterator[Stored]) -> Generator[Annotation]:
         """See :class:`annotate.annotator.ChainWriter`."""
-        return drained(self._stream(rows, items))
 
-    async def _stream(self, rows: Rows, items: Iterator[Stored]) -> AsyncGenerator[Annotation]:
-        async with self._asker() as chat:
-            waiting: list[asyncio.Task[Annotation]] = []
-            try:
-                for item in items:
-                    waiting.append(asyncio.create_task(self._one(rows, item, chat)))
-                    if len(waiting) >= 2 * self._concurrency:
-                        yield await waiting.pop(0)
-                while waiting:
-                    yield await waiting.pop(0)
-            finally:
-                for task in waiting:
-                    task.cancel()
-                await asyncio.gather(*waiting, return_exceptions=True)
+        async def one(chat: Asker, item: Stored) -> Annotation:
+            return await annotate_row(rows, item, chat, self.options, self.name)
 
-    async def _one(self, rows: Rows, item: Stored, chat: Asker) -> Annotation:
-        return await annotate_row(rows, item, chat, self.options, self.name)
+        return drained(in_order(self._asker, items, one, self._concurrency))

@@ -8,15 +8,19 @@ from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Callable,
+    Coroutine,
     Generator,
+    Iterable,
     Sequence,
 )
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from degrade.chat import Chat, Endpoint, Limits, Prices, Request
 
+C = TypeVar("C")
+Item = TypeVar("Item")
 T = TypeVar("T")
 
 DRAIN_SECONDS = 30.0
@@ -135,6 +139,35 @@ def _added(a: Any, b: Any) -> Any:
             return sorted({*a, *b})
         return [x + y for x, y in zip(a, b, strict=True)] if a and b else a or b
     return a + b
+
+
+async def in_order(
+    opened: Callable[[], AbstractAsyncContextManager[C]],
+    items: Iterable[Item],
+    one: Callable[[C, Item], Coroutine[Any, Any, T]],
+    concurrency: int,
+) -> AsyncGenerator[T]:
+    """What becomes of each item, in the order of the items, twice ``concurrency`` at a time.
+
+    Args:
+        opened: Opens what all items are asked of, for as long as the stream lasts.
+        items: Taken as they are needed.
+        one: Deals with an item; what is under way is cancelled where the stream ends early.
+        concurrency: Requests that may be in flight; as many items wait for their turn.
+    """
+    async with opened() as chat:
+        waiting: list[asyncio.Task[T]] = []
+        try:
+            for item in items:
+                waiting.append(asyncio.create_task(one(chat, item)))
+                if len(waiting) >= 2 * concurrency:
+                    yield await waiting.pop(0)
+            while waiting:
+                yield await waiting.pop(0)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def drained(stream: AsyncGenerator[T]) -> Generator[T]:

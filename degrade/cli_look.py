@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,7 @@ from degrade.console import AsJson, Quiet, out, print_json, progress_bar, say
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
+    from degrade.images import Pixels
     from degrade.recipe import Recipe
     from degrade.registry import Operator
 
@@ -142,6 +145,24 @@ def list_families(as_json: AsJson = False) -> None:
         out.print(table)
 
 
+@contextmanager
+def _files(dest: Path) -> Iterator[None]:
+    """Turns what the system says of files, or of the one to write, into a message."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{error.filename or dest}: {error.strerror or error}.") from None
+
+
+def _picture(path: Path, max_side: int | None = None) -> Pixels:
+    from degrade import images
+
+    try:
+        return images.decode(path.read_bytes(), 100_000_000, max_side=max_side).pixels
+    except images.UnreadableError as error:
+        raise UserError(f"Cannot read {path}: {error.detail}.") from None
+
+
 def preview(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
     dest: Annotated[Path, typer.Argument(metavar="OUT.png", help="The sheet to write.")],
@@ -150,7 +171,7 @@ def preview(
     cell: Annotated[int, typer.Option(min=32, help="Longer side of a cell, in pixels.")] = 224,
 ) -> None:
     """Draw one contact sheet of a picture: operators down, intensities across."""
-    from degrade import images, ops, sheet
+    from degrade import ops, sheet
     from degrade.schema import STAGES
 
     if dest.suffix.lower() not in {".png", ".jpg", ".jpeg", ".webp"}:
@@ -158,14 +179,10 @@ def preview(
     chosen = [ops.get(n) for n in (op or ops.names())]
     if not op:
         chosen.sort(key=lambda o: (STAGES.index(o.stage), o.name))
-    try:
-        pixels = images.decode(image.read_bytes(), max_pixels=100_000_000).pixels
+    with _files(dest):
+        pixels = _picture(image)
         made = sheet.contact_sheet(pixels, [o.name for o in chosen], seed=seed, cell=cell)
         made.save(dest)
-    except images.UnreadableError as error:
-        raise UserError(f"Cannot read {image}: {error.detail}.") from None
-    except OSError as error:
-        raise UserError(f"{error.filename or dest}: {error.strerror or error}.") from None
     say(f"Wrote {dest}")
 
 
@@ -183,23 +200,16 @@ def gallery(
 ) -> None:
     """Write one page with every operator at five intensities, its parameters and sources."""
     from degrade import gallery as made
-    from degrade import images, ops
+    from degrade import ops
     from degrade.runs import write_atomic
 
     path = dest if dest.suffix.lower() in {".html", ".htm"} else dest / "index.html"
     names = [ops.get(n).name for n in (op or ops.names())]
-    try:
-        if image is None:
-            pixels = made.shipped_photo(side)
-        else:
-            pixels = images.decode(image.read_bytes(), 100_000_000, max_side=side).pixels
+    with _files(path):
+        pixels = made.shipped_photo(side) if image is None else _picture(image, side)
         with progress_bar("degrading", quiet) as progress:
             page = made.page(pixels, names, seed=seed, progress=progress)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, page.encode())
-    except images.UnreadableError as error:
-        raise UserError(f"Cannot read {image}: {error.detail}.") from None
-    except OSError as error:
-        raise UserError(f"{error.filename or path}: {error.strerror or error}.") from None
     if not quiet:
         say(f"Wrote {path}: {len(names)} operators")

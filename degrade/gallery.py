@@ -15,7 +15,7 @@ from PIL import Image
 from degrade import __version__, codecs, ops
 from degrade.families import families, half_of
 from degrade.images import Pixels, decode
-from degrade.params import SeedMark
+from degrade.params import Choice, Severity
 from degrade.registry import Operator
 from degrade.schema import Applied
 
@@ -87,7 +87,6 @@ def _card(op: Operator, clean: torch.Tensor, seed: int, intensities: Sequence[fl
             made, (record,) = op(clean, [intensity], [(seed, "gallery")])
             caption = f"<b>{intensity:g}</b> {_values(op, record)}"
             figures.append(_figure(made, f"{op.label} at intensity {intensity:g}", caption))
-    (drawn,) = [op.sample(1.0, (seed, "gallery"), min(clean.shape[-2:]))]
     tags = [
         op.stage,
         f"{op.family}, {half_of(op.family)}",
@@ -97,7 +96,7 @@ def _card(op: Operator, clean: torch.Tensor, seed: int, intensities: Sequence[fl
         f"licence {op.license}",
     ]
     off = f"<p><b>Off the common scale:</b> {_text(op.off_scale)}</p>" if op.off_scale else ""
-    fixed = _values(op, drawn, follows=False)
+    fixed = _values(op, record, follows=False)
     same = f"<p class=dim>Drawn alike at all intensities here: {fixed}</p>" if fixed else ""
     spans = "".join(f"<li><code>{_text(a.name)}</code> {_text(a.span)}</li>" for a in op.arguments)
     refs = "".join(f"<li>{_text(ref)}</li>" for ref in op.refs)
@@ -126,14 +125,13 @@ def _figure(x: torch.Tensor, alt: str, caption: str) -> str:
 
 def _values(op: Operator, record: Applied, follows: bool = True) -> str:
     """The parameters of a record that follow the intensity, or those that do not."""
-    severities = {a.name for a in op.arguments if hasattr(a.declaration, "severe")}
-    seeds = {a.name for a in op.arguments if isinstance(a.declaration, SeedMark)}
+    declared = {a.name: a.declaration for a in op.arguments}
     told = []
     for p in record.params:
-        if p.name in seeds or (p.name in severities) != follows:
-            continue
-        kind = any(p.unit in getattr(a.declaration, "kinds", ()) for a in op.arguments)
-        told.append(f"{p.name} {p.unit}" if kind else f"{p.name} {_number(p.value)} {p.unit}")
+        d = declared[p.name]
+        if isinstance(d, Severity) == follows:
+            value = "" if isinstance(d, Choice) else f"{_number(p.value)} "
+            told.append(f"{p.name} {value}{p.unit}")
     return _text("; ".join(told))
 
 

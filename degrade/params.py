@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 import torch
 
+from degrade.rng import pick
+
 Images = torch.Tensor
 """(B, 3, H, W) float32, sRGB in [0, 1]."""
 
@@ -129,12 +131,7 @@ class Choice:
     def at(self, u: float) -> int:
         """The number of the kind for a uniform ``u`` in [0, 1)."""
         weights = self.weights or (1.0,) * len(self.kinds)
-        rest = u * sum(weights)
-        for number, weight in enumerate(weights):
-            rest -= weight
-            if rest < 0.0:
-                return number
-        return max(i for i, weight in enumerate(weights) if weight)
+        return pick(dict(enumerate(weights)), u)
 
 
 @dataclass(frozen=True)

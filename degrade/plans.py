@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -11,7 +11,7 @@ from degrade import ops
 from degrade.errors import UserError
 from degrade.params import REFERENCE_SIDE, Choice, SeedMark, Severity
 from degrade.registry import Key, Operator
-from degrade.rng import unit
+from degrade.rng import pick, unit
 from degrade.schema import Applied, Intensity, Record
 
 GRID = 100
@@ -166,13 +166,7 @@ class Step(Record):
         """
         if unit(*where, "happens") >= self.probability:
             return None
-        rest = unit(*where, "operator") * sum(self.any.values())
-        chosen = list(self.any)[-1]
-        for name, weight in self.any.items():
-            rest -= weight
-            if rest < 0:
-                chosen = name
-                break
+        chosen = pick(self.any, unit(*where, "operator"))
         strength = level
         if strength is None:
             strength = self.intensity.at(unit(*where, chosen, "intensity"))
@@ -200,8 +194,3 @@ def _following(name: str, at: Mapping[str, Any]) -> list[str]:
         for a in ops.get(name).arguments
         if a.name in at and isinstance(a.declaration, Severity)
     ]
-
-
-def without_repeats(names: Sequence[str]) -> tuple[str, ...]:
-    """Names in the order of their first mention."""
-    return tuple(dict.fromkeys(names))

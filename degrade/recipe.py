@@ -20,8 +20,8 @@ from degrade import configs, ops
 from degrade.configs import validated
 from degrade.errors import UserError, unknown
 from degrade.families import Half, half_of
-from degrade.plans import GridIntensity, Kinds, Span, Step, without_repeats
-from degrade.rng import unit
+from degrade.plans import GridIntensity, Kinds, Span, Step
+from degrade.rng import pick, unit
 from degrade.schema import STAGES, Applied, Record, Stage
 
 _PRESETS = resources.files("degrade") / "recipes"
@@ -146,9 +146,9 @@ class Recipe(Record):
     def operators(self) -> tuple[str, ...]:
         """All operators, each once, in the order of application."""
         if self.types:
-            return without_repeats([k.op for kinds in self.types.values() for k in kinds])
+            return tuple(dict.fromkeys(k.op for kinds in self.types.values() for k in kinds))
         if self.steps:
-            return without_repeats([name for step in self.steps for name in step.any])
+            return tuple(dict.fromkeys(name for step in self.steps for name in step.any))
         return tuple(name for names in self.stages.values() for name in names)
 
     @property
@@ -312,13 +312,7 @@ class Recipe(Record):
         return self.intensity.at(u)
 
     def _choose(self, key: str, seed: int) -> list[str]:
-        u = unit(seed, key, "count") * sum(self.count.values())
-        wanted = max(self.count)
-        for number, weight in self.count.items():
-            u -= weight
-            if u < 0:
-                wanted = number
-                break
+        wanted = pick(self.count, unit(seed, key, "count"))
         left = {stage: list(names) for stage, names in self.stages.items() if names}
         chosen = set()
         for slot in range(min(wanted, len(self.operators))):

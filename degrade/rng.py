@@ -7,8 +7,12 @@ never on its batch, worker or device.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
+
+K = TypeVar("K")
 
 SEED_BITS = 32
 _SEPARATOR = "\x1f"  # ASCII unit separator: keeps ("a", "bc") and ("ab", "c") apart
@@ -24,6 +28,17 @@ def derive(*path: str | int) -> int:
 def unit(*path: str | int) -> float:
     """A number in [0, 1) that depends on the path alone."""
     return float(derive(*path)) / 2.0**SEED_BITS
+
+
+def pick(weights: Mapping[K, float], u: float) -> K:
+    """The key that a uniform ``u`` in [0, 1) falls to, each as likely as its weight says."""
+    rest = u * sum(weights.values())
+    chosen = [key for key, weight in weights.items() if weight]
+    for key in chosen:
+        rest -= weights[key]
+        if rest < 0.0:
+            return key
+    return chosen[-1]
 
 
 def _signed(value: int) -> int:

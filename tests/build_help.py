@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
+
 from annotate.cli import Chains
 from builders.dataset import Build, Machine, Result
 from builders.recipe import DatasetRecipe
@@ -105,3 +107,20 @@ def rows_of(folder: Path) -> list[Example]:
 
 class Killed(BaseException):
     """Stands for a death between any two writes."""
+
+
+@contextmanager
+def dying_at(step: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Dies at a renaming, counted from 1: every commit of a file is one."""
+    left, rename = [step], Path.replace
+
+    def mortal(self: Path, target: Any) -> Path:
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", mortal)
+        with pytest.raises(Killed):
+            yield

@@ -14,7 +14,7 @@ from builders.table import Dataset
 from degrade.errors import UserError
 from degrade.schema import Question
 from tests.benchmark_help import LEVELS, build, recipe
-from tests.build_help import Houses, Killed, digests
+from tests.build_help import Houses, digests, dying_at
 from tests.test_builders_cli import command, run
 
 
@@ -34,18 +34,8 @@ def test_a_benchmark_that_dies_anywhere_ends_as_one_that_does_not(
     tmp_path: Path, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(tmp_path / "whole", recipe(4))
-    left, rename = [step], Path.replace
-
-    def mortal(self: Path, target: Any) -> Path:
-        left[0] -= 1
-        if left[0] == 0:
-            raise Killed
-        return rename(self, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", mortal)
-        with pytest.raises(Killed):
-            build(tmp_path / "out", recipe(4), workers=1)
+    with dying_at(step, monkeypatch):
+        build(tmp_path / "out", recipe(4), workers=1)
     build(tmp_path / "out", recipe(4))
     assert digests(tmp_path / "out") == digests(tmp_path / "whole")
 

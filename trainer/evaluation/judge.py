@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from importlib import resources
 from itertools import islice
@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from degrade.chat import Chat, Message, Request, RowError, Settings
-from degrade.chat_session import Session, drained
+from degrade.chat_session import Session, drained, in_order
 from degrade.runs import Progress
 from degrade.schema import Task
 from trainer.evaluation.config import EvaluateOptions
@@ -141,26 +141,12 @@ class Judge:
         """
         found: dict[Any, float | None] = {}
         progress(0, len(cases))
-        with closing(drained(self._stream(cases))) as stream:
+        made = in_order(self.session.open, cases, self._one, self._options.concurrency)
+        with closing(drained(made)) as stream:
             for case, rated in stream:
                 found[case.key] = rated
                 progress(len(found), len(cases))
         return found
-
-    async def _stream(self, cases: Iterable[Case]) -> AsyncGenerator[tuple[Case, float | None]]:
-        async with self.session.open() as chat:
-            waiting: list[asyncio.Task[tuple[Case, float | None]]] = []
-            try:
-                for case in cases:
-                    waiting.append(asyncio.create_task(self._one(chat, case)))
-                    if len(waiting) >= 2 * self._options.concurrency:
-                        yield await waiting.pop(0)
-                while waiting:
-                    yield await waiting.pop(0)
-            finally:
-                for task in waiting:
-                    task.cancel()
-                await asyncio.gather(*waiting, return_exceptions=True)
 
     async def _one(self, chat: Chat, case: Case) -> tuple[Case, float | None]:
         ratings = []
