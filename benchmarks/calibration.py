@@ -33,7 +33,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.severity import PHOTOS, structural_similarity, to_uint8
+from benchmarks.severity import PHOTOS, load, resized, structural_similarity, to_uint8
 from degrade import ops, pipeline, recipe
 from degrade.families import families
 
@@ -50,7 +50,9 @@ _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def multiscale(a: np.ndarray, b: np.ndarray) -> float:
-    """MS-SSIM of 8-bit colour pictures: torchmetrics' to four digits (tested), much faster."""
+    """MS-SSIM of 8-bit colour pictures, as torchmetrics 1.9 has it (0.7931 against 0.7930 on a
+    photograph with noise), some thirty times as fast.
+    """
     x, y = a.astype(np.float64), b.astype(np.float64)
     total = 1.0
     for scale, weight in enumerate(_WEIGHTS):
@@ -77,18 +79,11 @@ def multiscale(a: np.ndarray, b: np.ndarray) -> float:
 def photograph(name: str) -> torch.Tensor:
     """(1, 3, H, W) of an example by path, or of scikit-image by name."""
     if name.endswith(".jpg"):
-        with Image.open(name) as image:
-            picture = image.convert("RGB")
-    else:
-        from skimage import data
+        return load(Path(name), SIDE)
+    from skimage import data
 
-        pixels = data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(data, name)()
-        picture = Image.fromarray(pixels).convert("RGB")
-    k = SIDE / min(picture.size)
-    picture = picture.resize(
-        (round(picture.width * k), round(picture.height * k)), Image.Resampling.LANCZOS
-    )
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255.0
+    pixels = data.stereo_motorcycle()[0] if name == "motorcycle" else getattr(data, name)()
+    return resized(Image.fromarray(pixels), SIDE)
 
 
 def photographs() -> list[str]:

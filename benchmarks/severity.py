@@ -32,9 +32,13 @@ STEPS = [round(0.1 * i, 1) for i in range(11)]
 
 def load(path: Path, side: int) -> torch.Tensor:
     with Image.open(path) as image:
-        k = side / min(image.size)
-        size = (round(image.width * k), round(image.height * k))
-        pixels = np.array(image.convert("RGB").resize(size, Image.Resampling.LANCZOS))
+        return resized(image, side)
+
+
+def resized(image: Image.Image, side: int) -> torch.Tensor:
+    k = side / min(image.size)
+    size = (round(image.width * k), round(image.height * k))
+    pixels = np.array(image.convert("RGB").resize(size, Image.Resampling.LANCZOS))
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255.0
 
 
