@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from builders.cli_build import Overwrite, bar, build, built
+from builders.cli_build import bar, build, built
 from degrade.console import (
+    EXIT_FOUND,
     EXIT_QUARANTINE,
     AsJson,
     Device,
+    Overwrite,
     Quiet,
     Workers,
     out,
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from builders.dataset import ChainsStage
 
 __all__ = ["build", "demo", "export", "formats", "push", "replay", "validate"]
-
-EXIT_INVALID = 1
 
 
 def export(
@@ -109,7 +109,7 @@ def validate(
     elif not quiet or not report.ok:
         report_table(report)
     if not report.ok:
-        raise typer.Exit(EXIT_INVALID)
+        raise typer.Exit(EXIT_FOUND)
 
 
 def push(
@@ -239,4 +239,4 @@ def demo(
     page = as_html(dest)
     say(f"Open {page} to look at it; `datasets.load_dataset({str(dest)!r})` loads it.")
     if not report.ok or failed:
-        raise typer.Exit(EXIT_INVALID if not report.ok else EXIT_QUARANTINE)
+        raise typer.Exit(EXIT_FOUND if not report.ok else EXIT_QUARANTINE)

@@ -15,6 +15,7 @@ from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
     Device,
+    Overwrite,
     Quiet,
     Workers,
     out,
@@ -31,7 +32,6 @@ build = typer.Typer(
     help="Build data sets, and benchmarks at several levels of damage.", no_args_is_help=True
 )
 
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what another one wrote.")]
 Batch = Annotated[
     int | None, typer.Option(min=1, help="Pictures per batch.", rich_help_panel="Machine")
 ]

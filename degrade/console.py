@@ -22,13 +22,28 @@ from rich.progress import (
 )
 from rich.text import Text
 
-EXIT_QUARANTINE = 3
-"""Finished, and some rows are failed ones, kept with their reason."""
+EXIT_FOUND, EXIT_USER, EXIT_QUARANTINE, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXITS = {
+    0: "done",
+    EXIT_FOUND: "`verify` or `validate` found something wrong",
+    EXIT_USER: "a mistake, or a full disk: the message says what to do",
+    EXIT_QUARANTINE: "done, but some rows failed and are kept with their reason; of `ask`: the "
+    "answer is no chain",
+    EXIT_INTERRUPTED: "interrupted: what is finished is kept",
+}
+"""What the exit codes of all commands mean; help and docs say it from here."""
 
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Start anew: replace what another run left in OUT.")
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Insist on going on with an unfinished run; refuse to begin."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel="Machine")]
 Workers = Annotated[
     int | None,

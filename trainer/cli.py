@@ -10,18 +10,36 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from degrade.console import AsJson, Quiet, err, out, print_json, progress_bar, say
+from degrade.console import (
+    EXIT_QUARANTINE,
+    AsJson,
+    Overwrite,
+    Quiet,
+    err,
+    out,
+    print_json,
+    progress_bar,
+    say,
+)
 from degrade.errors import UserError, unknown
 from trainer.evaluation.cli import evaluate
-from trainer.evaluation.report.cli import report
+from trainer.evaluation.report.cli import Bench, Failures, Name, Unseen, is_evaluation, report
 
 if TYPE_CHECKING:
     from degrade.schema import Question
     from trainer.ask import Reply
 
-__all__ = ["ask", "evaluate", "report", "train"]
-
-EXIT_NO_CHAIN = 3
+__all__ = [
+    "Bench",
+    "Failures",
+    "Name",
+    "Unseen",
+    "ask",
+    "evaluate",
+    "is_evaluation",
+    "report",
+    "train",
+]
 
 train = typer.Typer(
     help="Fine-tune a vision-language model on chains, then reinforce it with rewards.",
@@ -42,7 +60,6 @@ Set = Annotated[
     typer.Option("--set", help="key.key=value in place of the file's, YAML; may be repeated."),
 ]
 Check = Annotated[bool, typer.Option("--check", help="Look at every row and stop before training.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start this stage anew.")]
 
 
 @train.command("sft")
@@ -266,7 +283,7 @@ def ask(
         reply = asking.ask_local(model, pixels, asked, max_tokens)
     _show(reply, asked, as_json)
     if reply.chain is None:
-        raise typer.Exit(EXIT_NO_CHAIN)
+        raise typer.Exit(EXIT_QUARANTINE)
 
 
 def _show(reply: Reply, asked: Question, as_json: bool) -> None:

@@ -21,9 +21,11 @@ from degrade.console import (
     KeyEnv,
     MaxCost,
     MaxTokensName,
+    Overwrite,
     PerMinute,
     PricesFile,
     Quiet,
+    Resume,
     err,
     out,
     print_json,
@@ -157,12 +159,8 @@ def evaluate(
         int, typer.Option(help="Of the bootstrap behind the intervals.")
     ] = DEFAULTS.resamples,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = DEFAULTS.seed,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the evaluation in OUT.")
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Insist on going on with an unfinished one.")
-    ] = False,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
