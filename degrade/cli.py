@@ -13,47 +13,56 @@ from rich.text import Text
 
 from annotate.cli import Chains, annotate
 from builders import cli as builders
-from degrade import __version__
+from degrade import __version__, cli_report
 from degrade import cli_look as look
 from degrade.console import (
+    EXIT_FOUND,
+    EXIT_INTERRUPTED,
     EXIT_QUARANTINE,
+    EXIT_USER,
+    EXITS,
     AsJson,
     Device,
+    Overwrite,
     Quiet,
+    Resume,
     Workers,
     err,
+    going_on,
     out,
     print_json,
     progress_bar,
+    resumable,
     say,
+    stoppable,
 )
-from degrade.errors import UserError
+from degrade.errors import HaltedError, StoppedError, UserError
 from trainer import cli as trainer
-
-EXIT_DIFFERS, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="degrade-cli",
     help="Degrade pictures realistically, with a record of what was done that replays.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    epilog="Exit codes: 0 done, 1 verify found a difference, 2 a mistake or a full disk (the "
-    "message says what to do), 3 done but some rows failed, 130 interrupted.",
+    epilog="Exit codes: " + "; ".join(f"{code} {text}" for code, text in EXITS.items()) + ".",
 )
 
 
 def main() -> None:
     """Entry point: runs a command and turns what users can mend into a message."""
-    from degrade.errors import StoppedError
-
     try:
         app()
     except (UserError, StoppedError) as error:
         err.print(Text.assemble(("Error: ", "bold red"), str(error)))
         sys.exit(EXIT_USER)
+    except HaltedError as halted:
+        after = f" after {halted.done}" if halted.done else ""
+        err.print(f"Interrupted{after}. What is finished is kept; the same command goes on:")
+        err.print(Text(f"  {going_on()}"))
+        sys.exit(EXIT_INTERRUPTED)
     except SystemExit as end:  # typer makes one of a KeyboardInterrupt
         if end.code == EXIT_INTERRUPTED:
-            err.print("Interrupted. Finished shards are kept: the same command goes on.")
+            err.print("Interrupted.")
         raise
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Nothing can be printed any more.
@@ -80,6 +89,7 @@ def _root(
 
 
 @app.command()
+@resumable
 def synth(
     src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of pictures, or one picture.")],
     dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
@@ -124,15 +134,15 @@ def synth(
         ),
     ] = None,
     workers: Workers = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in OUT.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Insist on going on with an unfinished run.")
-    ] = False,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Degrade every picture of a folder and record what was done.
 
-    The same command over an unfinished run goes on with it, over a finished one does nothing.
+    The same command over an unfinished run goes on with it, over a finished one does nothing. ^C
+    lets the shard under way finish; a second one stops at once.
 
     Examples:
         degrade-cli synth photos out
@@ -140,6 +150,7 @@ def synth(
         degrade-cli synth photos out --recipe single --op motion_blur --intensity 0.4
     """
     from degrade import recipe as recipes
+    from degrade import timing
     from degrade.executor import Options, Synth
 
     chosen = recipes.load(recipe).narrowed(op or (), intensity, families)
@@ -156,10 +167,17 @@ def synth(
         limit=limit,
     )
     run = Synth(src, dest, chosen, seed, options)
-    with progress_bar("degrading", quiet) as progress:
-        result = run.run(overwrite=overwrite, resume=resume, progress=progress)
+    silent = quiet or as_json
+    with (
+        progress_bar("degrading", silent) as progress,
+        timing.measured(dest, run.workers, run.device.type, progress) as clocked,
+        stoppable("the shard under way") as stop,
+    ):
+        result = run.run(overwrite=overwrite, resume=resume, progress=clocked, stop=stop)
     counts = result["counts"]
-    if result["already_finished"] and not quiet:
+    if as_json:
+        print_json(result)
+    elif result["already_finished"] and not quiet:
         say(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
     elif not quiet:
         _summary(dest, result)
@@ -228,7 +246,64 @@ def verify(
         good = checked - sum(bool(d.id) for d in differences)
         out.print(f"{good} of {checked} rows replay.")
     if differences:
-        raise typer.Exit(EXIT_DIFFERS)
+        raise typer.Exit(EXIT_FOUND)
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER ...",
+            help="A run of `synth`, a data set that `build` wrote, or evaluations: the further "
+            "ones are compared with the first.",
+        ),
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to write report.html to. (default: beside a run or data set as "
+            "FOLDER-report.html; in the first evaluation)"
+        ),
+    ] = None,
+    samples: cli_report.Samples = 12,
+    source: cli_report.Source = None,
+    name: trainer.Name = None,
+    bench: trainer.Bench = None,
+    unseen: trainer.Unseen = None,
+    failures: trainer.Failures = 8,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make one page, which needs no network, of a run, a data set, or evaluations compared.
+
+    Of a run or data set: what was asked and done, distributions, failures, pairs of pictures with
+    a divider. Of evaluations: curves, maps, perception, failures, comparison, and report.md.
+
+    Examples:
+        degrade-cli report out
+
+        degrade-cli report eval-base eval-trained --name base --name trained --to report
+    """
+    evaluated = trainer.is_evaluation(folders[0])
+    others = {"samples", "source"} if evaluated else {"name", "bench", "unseen", "failures"}
+    given = [o for o in sorted(others) if _said(ctx, o)]
+    what = "an evaluation" if evaluated else "a run or data set"
+    if given:
+        raise UserError(f"--{given[0]} is not for {what}, which {folders[0]} is; leave it out.")
+    if evaluated:
+        trainer.report(folders, to, name, bench, unseen, failures, as_json, quiet)
+        return
+    if folders[1:]:
+        raise UserError(f"One page is of one run or data set; {len(folders)} folders were given.")
+    cli_report.report(folders[0], to, samples, source, as_json, quiet)
+
+
+def _said(ctx: typer.Context, option: str) -> bool:
+    """Whether an option was given rather than left at its default."""
+    source = ctx.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 app.command("ops")(look.list_operators)
@@ -241,7 +316,6 @@ app.add_typer(builders.build, name="build")
 app.add_typer(trainer.train, name="train")
 app.command()(trainer.ask)
 app.command()(trainer.evaluate)
-app.command()(trainer.report)
 for _command in (
     builders.export,
     builders.formats,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -21,6 +26,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from degrade.errors import HaltedError
 
 EXIT_FOUND, EXIT_USER, EXIT_QUARANTINE, EXIT_INTERRUPTED = 1, 2, 3, 130
 EXITS = {
@@ -94,6 +101,56 @@ def say(text: str, style: str = "") -> None:
     from degrade.sources import printable
 
     out.print(Text(printable(text), style), soft_wrap=True)
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def resumable(command: Callable[P, R]) -> Callable[P, R]:
+    """A command that goes on where it was interrupted; told so, the user need not guess."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise HaltedError from None
+
+    return run
+
+
+@contextmanager
+def stoppable(what: str) -> Iterator[Callable[[], bool]]:
+    """Gives what tells a job whether to stop at its next good place: after ^C. The second ^C ends
+    it where it stands.
+
+    Args:
+        what: What is finished first, for people.
+    """
+    asked = False
+
+    def hear(*_: Any) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        err.print(f"Finishing {what}. ^C once more stops at once; nothing finished is lost.")
+
+    deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # as a shell's background jobs are
+    if deaf or threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def going_on() -> str:
+    """The command line that goes on with what this one began: the same, but never anew."""
+    return shlex.join(["degrade-cli", *(word for word in sys.argv[1:] if word != "--overwrite")])
 
 
 def print_json(value: Any) -> None:

@@ -13,7 +13,7 @@ import json
 import re
 import stat
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from degrade import __version__, codecs, images, ops, pipeline, runs, shards
-from degrade.errors import UserError
+from degrade.errors import HaltedError, UserError
 from degrade.images import Encoding, Picture, UnreadableError
 from degrade.recipe import Recipe
 from degrade.runs import Progress, bounded_map, host_threads, read_json, split_counts
@@ -164,23 +164,29 @@ class Synth:
         }
 
     def run(
-        self, overwrite: bool = False, resume: bool = False, progress: Progress | None = None
+        self,
+        overwrite: bool = False,
+        resume: bool = False,
+        progress: Progress | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> dict[str, Any]:
         """Do what is left to do and return the content of ``run.json``.
 
-        The result has ``already_finished`` set where nothing was left.
+        The result has ``already_finished`` set where nothing was left. ``stop`` is asked before
+        every shard whether to leave it at those that are finished.
 
         Raises:
+            HaltedError: It was, and there are more.
             UserError: The folder belongs to another run, or another process is at work in it.
             StoppedError: The disk is full, or the folder cannot be written.
         """
         folder = self.run_folder
         with folder.opened(overwrite, resume) as finished:
             if not finished:
-                self._run(progress or (lambda done, total: None))
+                self._run(progress or (lambda done, total: None), stop)
         return {**read_json(folder.out / shards.RUN), "already_finished": finished}
 
-    def _run(self, progress: Progress) -> None:
+    def _run(self, progress: Progress, stop: Callable[[], bool]) -> None:
         folder, total = self.run_folder, len(self.jobs)
         todo = [i for i in range(len(self.shards)) if not folder.committed(i)]
         done = total - sum(len(self.shards[i]) for i in todo)
@@ -189,6 +195,8 @@ class Synth:
         with tuned(one_thread_per_picture=self.batch == 1):
             try:
                 for index in todo:
+                    if stop():
+                        raise HaltedError(f"{done:,} of {total:,} source pictures")
                     for _ in self._shard(index, islice(results, len(self.shards[index]))):
                         done += 1
                         progress(done, total)

@@ -121,7 +121,8 @@ def _stage_legend(drawn: Figure, stages: set[Stage]) -> None:
     from matplotlib.patches import Patch
 
     handles = [Patch(color=STAGE_COLORS[stage], label=stage) for stage in STAGES if stage in stages]
-    drawn.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    columns = min(len(handles), max(1, int(drawn.get_figwidth() / 2)))
+    drawn.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def intensities(counts: Mapping[str, Mapping[str, Sequence[int]]], names: Operators) -> Figure:

@@ -7,12 +7,15 @@ that the command was at work.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from degrade.runs import pretty, write_atomic
+from degrade.runs import Progress, pretty, write_atomic
 from degrade.schema import Record
 
 TIMING = "timing.json"
@@ -52,3 +55,33 @@ def note(folder: Path, session: Session) -> None:
     """Add a session."""
     sessions = [*read(folder), session]
     write_atomic(folder / TIMING, pretty([one.model_dump(mode="json") for one in sessions]))
+
+
+@contextmanager
+def measured(folder: Path, workers: int, device: str, progress: Progress) -> Iterator[Progress]:
+    """Gives what to tell the progress to; notes at the end how long it went on, also when stopped.
+
+    Args:
+        folder: Of the run.
+        workers: Host threads.
+        device: ``cpu`` or ``cuda``.
+        progress: Who is told in turn.
+    """
+    counted: list[tuple[float, int]] = []
+
+    def told(done: int, total: int) -> None:
+        counted.append((time.monotonic(), done))
+        del counted[1:-1]
+        progress(done, total)
+
+    try:
+        yield told
+    finally:
+        sources = counted[-1][1] - counted[0][1] if counted else 0
+        if sources and folder.is_dir():
+            seconds = round(counted[-1][0] - counted[0][0], 3)
+            with suppress(OSError):  # a full disk has been told of by whom it stopped
+                note(
+                    folder,
+                    Session(seconds=seconds, sources=sources, workers=workers, device=device),
+                )

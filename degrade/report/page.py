@@ -76,7 +76,7 @@ def _content(
     failures = [("quarantine", tally.quarantined), ("refused", tally.refused)]
     name = given.folder.resolve().name
     return {
-        "title": f"{'Run' if given.is_run else 'Data set'} {name}",
+        "title": f"{'Run' if given.is_run else 'Data set'} “{name}”",
         "kind": kind,
         "script": pages.asset("compare.js"),
         "facts": _facts(given, tally),
