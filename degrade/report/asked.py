@@ -67,7 +67,8 @@ def command(given: Given) -> tuple[str, bool]:
     name = str((given.settings.get("recipe") or {}).get("name", ""))
     if not given.is_run:
         kind = "benchmark" if given.settings["recipe"].get("kind") == "benchmark" else "dataset"
-        return f"degrade-cli build {kind} recipe.yaml OUT", True
+        recipe = given.folder / "recipe.yaml"
+        return shlex.join(["degrade-cli", "build", kind, str(recipe), "OUT"]), False
     words = ["degrade-cli", "synth", str(given.settings.get("source", "SRC")), "OUT"]
     wanted = next(_matching(name, given.settings.get("recipe") or {}), None)
     words += ["--recipe", "recipe.yaml"] if wanted is None else wanted

@@ -39,6 +39,7 @@ class Plot(NamedTuple):
     image: bytes
     alt: str
     table: Table
+    wide: bool = False
 
 
 def made(folder: Path, samples: int, source: Path | None = None) -> tuple[str, dict[str, Any]]:
@@ -181,12 +182,14 @@ def _plots(tally: Tally) -> list[Plot]:
                 ["operator", "stage", "pictures", "share", "mean intensity"],
                 by_operator,
             ),
+            len(few) > 1,
         ),
         Plot(
             plots.svg(plots.intensities(maps, tally.names)),
             "How many pictures have an operator at each tenth of the intensities; gray: none in "
             "the split." + note,
             Table("Pictures by operator and intensity", ["operator", *tenths], each),
+            len(few) > 1,
         ),
     ]
 

@@ -278,10 +278,14 @@ def looked_at(given: Given, samples: int) -> tuple[Tally, list[Told]]:
         UserError: A file is missing or damaged.
     """
     tally, chooser = Tally(), Chooser(samples)
+    listed = given.info["counts"].get("splits")
+    for name in listed if isinstance(listed, dict) else ():  # in the order of the recipe
+        tally.splits[str(name)] = Split()
     for row in given.rows():
         tally.add(row)
         chooser.add(row)
     for failure in given.failures():
         reason = tally.quarantined.setdefault(failure.reason, Reason())
         reason.add(failure.source_path or failure.id, failure.detail)
+    tally.splits = {name: split for name, split in tally.splits.items() if split.rows}
     return tally, chooser.chosen()
