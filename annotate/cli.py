@@ -31,12 +31,14 @@ from degrade.console import (
     out,
     print_json,
     progress_bar,
+    resumable,
     say,
 )
 
 MODEL = "Model (--writer llm)"
 
 
+@resumable
 def annotate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run of synth.")],
     dest: Annotated[

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from annotate.cli import Chains, annotate
 from builders import cli as builders
-from degrade import __version__, cli_report
+from degrade import __version__, cli_report, completion
 from degrade import cli_look as look
 from degrade.console import (
     EXIT_FOUND,
@@ -93,9 +93,14 @@ def _root(
 def synth(
     src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of pictures, or one picture.")],
     dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
-    recipe: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "robust-r1",
+    recipe: Annotated[
+        str, typer.Option(help="Preset name or .yaml file.", autocompletion=completion.recipes)
+    ] = "robust-r1",
     op: Annotated[
-        list[str] | None, typer.Option(help="Only this operator; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Only this operator; may be repeated.", autocompletion=completion.operators
+        ),
     ] = None,
     intensity: Annotated[
         float | None, typer.Option(min=0, max=1, help="This intensity for all, two decimals.")
@@ -223,7 +228,13 @@ def verify(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Replay the records of a run and compare with its pictures; exit 1 where one differs."""
+    """Replay the records of a run and compare with its pictures; exit 1 where one differs.
+
+    Examples:
+        degrade-cli verify out
+
+        degrade-cli verify out --sample 100 --source photos
+    """
     from degrade.runs import host_threads
     from degrade.verify import Verifier
 

@@ -27,6 +27,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from degrade.completion import devices
 from degrade.errors import HaltedError
 
 EXIT_FOUND, EXIT_USER, EXIT_QUARANTINE, EXIT_INTERRUPTED = 1, 2, 3, 130
@@ -51,7 +52,12 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Insist on going on with an unfinished run; refuse to begin."),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel="Machine")]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="auto, cpu, cuda or cuda:N.", rich_help_panel="Machine", autocompletion=devices
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Host threads. (default: all cores)", rich_help_panel="Machine"),

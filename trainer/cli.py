@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from degrade import completion
 from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
@@ -19,6 +20,7 @@ from degrade.console import (
     out,
     print_json,
     progress_bar,
+    resumable,
     say,
 )
 from degrade.errors import UserError, unknown
@@ -47,7 +49,12 @@ train = typer.Typer(
 )
 
 ConfigName = Annotated[
-    str, typer.Argument(metavar="CONFIG", help="Preset (see `train configs`) or .yaml file.")
+    str,
+    typer.Argument(
+        metavar="CONFIG",
+        help="Preset (see `train configs`) or .yaml file.",
+        autocompletion=completion.presets("trainer", "configs"),
+    ),
 ]
 Out = Annotated[
     Path, typer.Argument(metavar="OUT", help="Folder of the run; both stages share it.")
@@ -63,6 +70,7 @@ Check = Annotated[bool, typer.Option("--check", help="Look at every row and stop
 
 
 @train.command("sft")
+@resumable
 def train_sft(
     config: ConfigName,
     dest: Out,
@@ -86,6 +94,7 @@ def train_sft(
 
 
 @train.command("rl")
+@resumable
 def train_rl(
     config: ConfigName,
     dest: Out,
@@ -189,11 +198,21 @@ def changes(given: list[str], option: str, example: str) -> dict[str, Any]:
 @train.command("configs")
 def list_configs(
     name: Annotated[
-        str | None, typer.Argument(help="One, in full: to start your own from.")
+        str | None,
+        typer.Argument(
+            help="One, in full: to start your own from.",
+            autocompletion=completion.presets("trainer", "configs"),
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the ready configurations, or show one."""
+    """List the ready configurations, or show one.
+
+    Examples:
+        degrade-cli train configs
+
+        degrade-cli train configs tiny > mine.yaml
+    """
     import yaml
 
     from trainer import config as configs
@@ -213,11 +232,19 @@ def list_configs(
 
 @train.command("accelerate")
 def accelerate_file(
-    name: Annotated[str, typer.Argument(help="ddp, fsdp or zero3.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="ddp, fsdp or zero3.",
+            autocompletion=completion.presets("trainer", "configs/accelerate"),
+        ),
+    ],
 ) -> None:
     """Print where a configuration file for `accelerate launch` is.
 
     Examples:
+        degrade-cli train accelerate zero3
+
         accelerate launch --config_file "$(degrade-cli train accelerate zero3)" -m degrade.cli
         train sft qwen2.5-vl-3b out --data data
     """

@@ -30,6 +30,7 @@ from degrade.console import (
     out,
     print_json,
     progress_bar,
+    resumable,
     say,
 )
 from degrade.errors import UserError
@@ -39,6 +40,7 @@ ROWS, LOCAL, JUDGE = "Rows", "Local model", "Judge"
 PROVIDERS = "none"
 
 
+@resumable
 def evaluate(
     bench: Annotated[Path, typer.Argument(metavar="BENCH", help="Folder that `build` wrote.")],
     dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
