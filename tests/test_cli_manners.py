@@ -52,7 +52,7 @@ def options(command: Any) -> dict[str, Any]:
 
 
 def examples(command: Any) -> list[str]:
-    """Lines of its help that call us; an example that is too long for a line goes on in the next."""
+    """The commands in its help; one that is too long for a line goes on in the next."""
     text = (command.help or "").partition("Examples:")[2]
     lines = (" ".join(part.split()) for part in text.split("\n\n"))
     return [line for line in lines if line.startswith("degrade-cli ")]
