@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -19,6 +18,7 @@ from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
     Device,
+    Patience,
     Quiet,
     Workers,
     err,
@@ -28,6 +28,7 @@ from degrade.console import (
     say,
 )
 from degrade.errors import UserError
+from degrade.storage import PATIENCE, Place
 from trainer import cli as trainer
 
 EXIT_DIFFERS, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
@@ -81,8 +82,10 @@ def _root(
 
 @app.command()
 def synth(
-    src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of pictures, or one picture.")],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    src: Annotated[
+        str, typer.Argument(metavar="SRC", help="Folder of pictures, or one picture; path or URL.")
+    ],
+    dest: Annotated[str, typer.Argument(metavar="OUT", help="Folder to write; path or URL.")],
     recipe: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "robust-r1",
     op: Annotated[
         list[str] | None, typer.Option(help="Only this operator; may be repeated.")
@@ -124,6 +127,7 @@ def synth(
         ),
     ] = None,
     workers: Workers = None,
+    patience: Patience = PATIENCE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in OUT.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Insist on going on with an unfinished run.")
@@ -138,9 +142,12 @@ def synth(
         degrade-cli synth photos out
 
         degrade-cli synth photos out --recipe single --op motion_blur --intensity 0.4
+
+        degrade-cli synth s3://bucket/photos s3://bucket/out --format parquet
     """
     from degrade import recipe as recipes
     from degrade.executor import Options, Synth
+    from degrade.storage import place
 
     chosen = recipes.load(recipe).narrowed(op or (), intensity, families)
     options = Options(
@@ -155,19 +162,20 @@ def synth(
         split=split,
         limit=limit,
     )
-    run = Synth(src, dest, chosen, seed, options)
+    source, out_folder = place(src, patience), place(dest, patience)
+    run = Synth(source, out_folder, chosen, seed, options)
     with progress_bar("degrading", quiet) as progress:
         result = run.run(overwrite=overwrite, resume=resume, progress=progress)
     counts = result["counts"]
     if result["already_finished"] and not quiet:
         say(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
     elif not quiet:
-        _summary(dest, result)
+        _summary(out_folder, result)
     if counts["failed"]:
         raise typer.Exit(EXIT_QUARANTINE)
 
 
-def _summary(dest: Path, result: dict[str, Any]) -> None:
+def _summary(dest: Place, result: dict[str, Any]) -> None:
     from degrade import ops
     from degrade.schema import STAGES
 
@@ -193,24 +201,27 @@ def _summary(dest: Path, result: dict[str, Any]) -> None:
 
 @app.command()
 def verify(
-    run: Annotated[Path, typer.Argument(metavar="OUT", help="A finished run.")],
+    run: Annotated[str, typer.Argument(metavar="OUT", help="A finished run; path or URL.")],
     sample: Annotated[
         int | None, typer.Option(min=1, help="Check N rows, spread over the run.")
     ] = None,
     source: Annotated[
-        Path | None, typer.Option(help="Where the clean pictures are, if they moved.")
+        str | None, typer.Option(help="Where the clean pictures are, if they moved.")
     ] = None,
     device: Device = "auto",
     workers: Workers = None,
+    patience: Patience = PATIENCE,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Replay the records of a run and compare with its pictures; exit 1 where one differs."""
     from degrade.runs import host_threads
+    from degrade.storage import place
     from degrade.verify import Verifier
 
     count = host_threads(workers)
-    verifier = Verifier(run, source, device, count)
+    moved = place(source, patience) if source else None
+    verifier = Verifier(place(run, patience), moved, device, count)
     total = min(sample or verifier.total, verifier.total)
     differences, checked = [], 0
     with progress_bar("replaying", quiet or as_json) as progress:

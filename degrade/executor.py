@@ -14,7 +14,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain, islice, takewhile
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -25,6 +24,7 @@ from degrade.runs import Progress, bounded_map, host_threads, read_json
 from degrade.runtime import tuned
 from degrade.schema import Failure
 from degrade.sources import Listing
+from degrade.storage import Place
 from degrade.workload import MAX_PIXELS, Job, Options, ShardJobs, Task, Workload
 
 __all__ = ["MAX_PIXELS", "Engine", "Options", "Synth", "local"]
@@ -51,7 +51,7 @@ class Synth:
     """
 
     def __init__(
-        self, src: Path | Listing, out: Path, recipe: Recipe, seed: int, options: Options
+        self, src: Place | Listing, out: Place, recipe: Recipe, seed: int, options: Options
     ) -> None:
         self.work = Workload(src, out, recipe, seed, options)
         self.run_folder = self.work.task.run

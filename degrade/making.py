@@ -11,6 +11,7 @@ import errno
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -158,7 +159,8 @@ class Maker:
         options = self.task.options
         try:
             path = self.task.root / job.source.path
-            if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for for ever
+            # A pipe would be waited for for ever.
+            if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):
                 return _failure(job, "unreadable", "not a regular file")
             data = path.read_bytes()
             picture = images.decode(data, options.max_pixels, options.max_side)

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from degrade.runtime import resolve_device
 from degrade.schema import SCHEMA_VERSION
 from degrade.shards import Format, Shard
 from degrade.sources import Listing, Source, output_names, scan
+from degrade.storage import Place, inside
 
 SHARD_SOURCES: dict[Format, int] = {"folder": 64, "parquet": 256}
 MAX_PIXELS = 100_000_000
@@ -75,7 +75,7 @@ class Task:
         shards: Number of shards of the whole run.
     """
 
-    root: Path
+    root: Place
     run: Run[Shard]
     recipe: Recipe
     seed: int
@@ -101,7 +101,7 @@ class Workload:
     """
 
     def __init__(
-        self, src: Path | Listing, out: Path, recipe: Recipe, seed: int, options: Options
+        self, src: Place | Listing, out: Place, recipe: Recipe, seed: int, options: Options
     ) -> None:
         recipe = recipe.narrowed()
         listing = src if isinstance(src, Listing) else None
@@ -150,14 +150,14 @@ class Workload:
         return ShardJobs(index, tuple(Job(self._sources[i], self._names[i]) for i in places))
 
 
-def _refuse_overlap(src: Path, out: Path) -> None:
-    inside, around = out.resolve(), (src if src.is_dir() else src.parent).resolve()
-    if src.is_dir() and inside.is_relative_to(around):
+def _refuse_overlap(src: Place, out: Place) -> None:
+    folder = src.is_dir()
+    if folder and inside(out, src):
         raise UserError(
             f"The output folder {out} lies inside the source folder {src}: the next run would "
             "degrade its own output. Give a folder outside of it."
         )
-    if around.is_relative_to(inside):
+    if inside(src if folder else src.parent, out):
         raise UserError(
             f"The source {src} lies inside the output folder {out}, where it would be "
             "overwritten. Give another folder."
@@ -165,7 +165,7 @@ def _refuse_overlap(src: Path, out: Path) -> None:
 
 
 def _settings(
-    src: Path,
+    src: Place,
     sources: Sequence[Source],
     recipe: Recipe,
     seed: int,
