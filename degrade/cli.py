@@ -31,6 +31,7 @@ from degrade.errors import UserError
 from degrade.storage import PATIENCE, Place
 from trainer import cli as trainer
 
+CLUSTER = "Cluster"
 EXIT_DIFFERS, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
@@ -127,6 +128,29 @@ def synth(
         ),
     ] = None,
     workers: Workers = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Threads of this machine, or a Ray cluster.", rich_help_panel=CLUSTER),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a running Ray cluster, or auto (default: one of this machine, for this run).",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    ray_workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="(default: one a CPU or GPU)", rich_help_panel=CLUSTER),
+    ] = None,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared",
+            help="Local paths mean the same files on all machines of the cluster.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = False,
     patience: Patience = PATIENCE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in OUT.")] = False,
     resume: Annotated[
@@ -144,6 +168,8 @@ def synth(
         degrade-cli synth photos out --recipe single --op motion_blur --intensity 0.4
 
         degrade-cli synth s3://bucket/photos s3://bucket/out --format parquet
+
+        degrade-cli synth s3://bucket/photos s3://bucket/out --engine ray --address auto
     """
     from degrade import recipe as recipes
     from degrade.executor import Options, Synth
@@ -161,11 +187,13 @@ def synth(
         encode=encode,
         split=split,
         limit=limit,
+        away=engine == "ray" and address is not None,
     )
+    on_cluster = _cluster(engine, address, ray_workers, shared)
     source, out_folder = place(src, patience), place(dest, patience)
     run = Synth(source, out_folder, chosen, seed, options)
     with progress_bar("degrading", quiet) as progress:
-        result = run.run(overwrite=overwrite, resume=resume, progress=progress)
+        result = run.run(overwrite, resume, progress, on_cluster)
     counts = result["counts"]
     if result["already_finished"] and not quiet:
         say(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
@@ -173,6 +201,18 @@ def synth(
         _summary(out_folder, result)
     if counts["failed"]:
         raise typer.Exit(EXIT_QUARANTINE)
+
+
+def _cluster(engine: str, address: str | None, workers: int | None, shared: bool) -> Any:
+    given = {"--address": address, "--ray-workers": workers, "--shared": shared}
+    if engine == "ray":
+        from degrade.ray_engine import RayEngine
+
+        return RayEngine(address, workers, shared)
+    for name, value in given.items():
+        if value:
+            raise UserError(f"{name} is for --engine ray.")
+    return None
 
 
 def _summary(dest: Place, result: dict[str, Any]) -> None:

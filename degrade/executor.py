@@ -24,7 +24,7 @@ from degrade.runs import Progress, bounded_map, host_threads, read_json
 from degrade.runtime import tuned
 from degrade.schema import Failure
 from degrade.sources import Listing
-from degrade.storage import Place
+from degrade.storage import Place, Remote
 from degrade.workload import MAX_PIXELS, Job, Options, ShardJobs, Task, Workload
 
 __all__ = ["MAX_PIXELS", "Engine", "Options", "Synth", "local"]
@@ -88,7 +88,7 @@ class Synth:
 
     def _run(self, progress: Progress, engine: Engine, stop: Event) -> None:
         folder, work, task = self.run_folder, self.work, self.work.task
-        todo = [i for i in range(task.shards) if not folder.committed(i)]
+        todo = folder.missing(task.shards)
         done = len(work) - sum(work.size(i) for i in todo)
         progress(done, len(work))
         given = takewhile(lambda _: not stop.is_set(), (work.shard(i) for i in todo))
@@ -103,10 +103,18 @@ class Synth:
 
 # ---------------------------------------------------------------------------- the local engine
 
+_WAITING = 4  # threads a core where pictures come from or go to a store: most of them wait for it
+
+
+def threads_for(task: Task, cores: int) -> int:
+    """Threads to make a task's shards with on so many cores, unless the options say."""
+    distant = isinstance(task.root, Remote) or isinstance(task.run.out, Remote)
+    return task.options.workers or cores * (_WAITING if distant else 1)
+
 
 def local(task: Task, work: Iterable[ShardJobs]) -> Generator[int]:
     """Threads of this process. They work across the borders of shards, which come in order."""
-    maker, threads = Maker(task), host_threads(task.options.workers)
+    maker, threads = Maker(task), threads_for(task, host_threads())
     ahead: deque[ShardJobs] = deque()
 
     def taken() -> Iterator[ShardJobs]:

@@ -16,8 +16,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from copy import copy
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -99,14 +100,24 @@ class Run(Generic[S]):
         tables: Mapping[str, str],
         folders: tuple[str, ...] = (),
     ) -> None:
-        self.out: Place = out
-        self.work: Place = out / WORK
         self.settings = settings
         decisive = {k: v for k, v in settings.items() if k != "source"}
         text = json.dumps(decisive, sort_keys=True)
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._marker, self._tables, self._folders = marker, tables, folders
-        self._summary: Place = out / summary
+        self._summary_name = summary
+        self._place(out)
+
+    def at(self, out: Place) -> Self:
+        """The same run by another name of its folder."""
+        there = copy(self)
+        there._place(out)
+        return there
+
+    def _place(self, out: Place) -> None:
+        self.out: Place = out
+        self.work: Place = out / WORK
+        self._summary: Place = out / self._summary_name
         self._plan: Place = self.work / PLAN
 
     @contextmanager

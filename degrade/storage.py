@@ -30,7 +30,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 8.0
 _LONGEST_KEY = 1024  # bytes; of S3 and of GCS
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hub"}
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "s3": {"config_kwargs": {"retries": {"total_max_attempts": 1}}},  # they are repeated here
+    # Repeated here, not there as well; and no question for the size before every read.
+    "s3": {"config_kwargs": {"retries": {"total_max_attempts": 1}}, "max_concurrency": 1},
 }
 _FINAL = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
 _FINAL_ERRNOS = {errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.EMSGSIZE, errno.ENOSYS}
@@ -265,7 +266,16 @@ def _class(protocol: str) -> Any:
 def _filesystem(protocol: str) -> Any:
     """The process's connection. Listings are not kept: others write too, and they are large."""
     options = _OPTIONS.get(_EXTRAS.get(protocol, protocol), {})
-    return _class(protocol)(use_listings_cache=False, **options)
+    found = _class(protocol)(use_listings_cache=False, **options)
+    if getattr(found, "async_impl", False):
+        found.loop.set_exception_handler(_tell_of_mistakes)
+    return found
+
+
+def _tell_of_mistakes(loop: Any, context: dict[str, Any]) -> None:
+    """Keep quiet about tasks that died with their connection: the request itself reports that."""
+    if not isinstance(context.get("exception"), OSError):
+        loop.default_exception_handler(context)
 
 
 def inside(one: Place, other: Place) -> bool:
@@ -278,6 +288,11 @@ def inside(one: Place, other: Place) -> bool:
         )
         return same and f"{one.path}/".startswith(f"{other.path.rstrip('/')}/")
     return one.resolve().is_relative_to(other.resolve())
+
+
+def absolute(one: Place) -> Place:
+    """The same place, whatever the working directory."""
+    return one.absolute() if isinstance(one, Path) else one
 
 
 def scratch(target: Place) -> Path:

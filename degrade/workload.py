@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from degrade.runtime import resolve_device
 from degrade.schema import SCHEMA_VERSION
 from degrade.shards import Format, Shard
 from degrade.sources import Listing, Source, output_names, scan
-from degrade.storage import Place, inside
+from degrade.storage import Place, absolute, inside
 
 SHARD_SOURCES: dict[Format, int] = {"folder": 64, "parquet": 256}
 MAX_PIXELS = 100_000_000
@@ -29,7 +29,10 @@ _CUDA_BATCH = 16
 
 @dataclass(frozen=True)
 class Options:
-    """What ``synth`` was asked for, besides recipe and seed. Sizes in pixels."""
+    """What ``synth`` was asked for, besides recipe and seed. Sizes in pixels.
+
+    ``away``: the device is that of other machines, and not looked for here.
+    """
 
     copies: int = 1
     max_side: int | None = None
@@ -41,6 +44,7 @@ class Options:
     encode: Encoding = "png"
     split: str = "train"
     limit: int | None = None
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,14 @@ class Task:
     suffixes: tuple[tuple[str, str], ...]
     shards: int
 
+    def absolute(self) -> Task:
+        """For a process whose working directory is another."""
+        return replace(self, root=absolute(self.root), run=self.run.at(absolute(self.run.out)))
+
+    def with_threads(self, threads: int) -> Task:
+        """For a worker that has so many."""
+        return replace(self, options=replace(self.options, workers=threads))
+
 
 class Workload:
     """The shards of a run and what is needed to make them.
@@ -113,7 +125,8 @@ class Workload:
             )
         self.listing: Listing = listing or scan(src)
         sources = self.listing.sources[: options.limit]
-        device = resolve_device(options.device)
+        away = options.away and options.device == "cuda"
+        device = torch.device("cuda") if away else resolve_device(options.device)
         batch = options.batch or (_CUDA_BATCH if device.type == "cuda" else 1)
         suffixes = tuple(
             (f"~{copy}" if copy > 1 else "", f"@{name}" if name else "")
