@@ -67,7 +67,7 @@ def _leased(lock: Remote) -> Iterator[None]:
     found = _read(lock)
     if found is None or found["token"] != lease["token"]:
         raise _taken(lock.parent)
-    ended, soon = threading.Event(), replace(lock, patience=BEAT)
+    ended, soon = threading.Event(), replace(lock, patience=min(BEAT, lock.patience))
 
     def ours() -> bool:
         found = _read(soon)

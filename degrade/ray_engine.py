@@ -13,8 +13,8 @@ import os
 import pickle
 import socket
 import warnings
-from collections.abc import Generator, Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,12 +98,13 @@ class RayEngine:
                 "object_store_memory": _OBJECT_STORE,
             }
         try:
-            ray.init(
-                address=self.address or "local",
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **own,
-            )
+            with _hushed():
+                ray.init(
+                    address=self.address or "local",
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    **own,
+                )
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
             raise UserError(
                 f"There is no Ray cluster at {self.address or 'this machine'}: {error}. Start one "
@@ -186,6 +187,19 @@ class Worker:
         if not isinstance(work, Path):
             return nullcontext()
         return FileLock(str(work / f"making-{index:06d}.lock"))
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Without stderr: ray's C++ part says there that it was told to be quiet."""
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _told(task: Task, error: OSError) -> str:

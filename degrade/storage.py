@@ -206,7 +206,7 @@ class Remote:
                     raise
                 if time.monotonic() + pause > deadline:
                     raise StoppedError(
-                        f"{self} could not be reached for {self.patience:.0f} s "
+                        f"{self} could not be reached for {self.patience:g} s "
                         f"({type(error).__name__}: {error}). Nothing already written is lost: give "
                         "the same command to go on, or more --patience."
                     ) from error

@@ -82,16 +82,24 @@ class Line:
                     self._open.add(one)
                 threading.Thread(target=self._pass, args=(one, other, up), daemon=True).start()
 
+    def _last(self, count: int) -> bool:
+        """Whether these are the bytes to break at."""
+        with self._lock:
+            if self._left is None:
+                return False
+            self._left -= count
+            if self._left > 0:
+                return False
+            self._left = None
+            return True
+
     def _pass(self, source: socket.socket, target: socket.socket, up: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
-                if up and self._left is not None:
-                    data = data[: max(0, self._left)]
-                    self._left -= len(data)
-                    if self._left <= 0:
-                        target.sendall(data[: len(data) // 2])
-                        self.cut()
-                        break
+                if up and self._last(len(data)):
+                    target.sendall(data[: len(data) // 2])
+                    self.cut()
+                    break
                 target.sendall(data)
                 self.passed += len(data) if up else 0
         for one in (source, target):

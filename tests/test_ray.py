@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import signal
 import subprocess
@@ -76,19 +78,20 @@ def test_ray_writes_the_bytes_of_the_local_engine(
     assert tree(tmp_path / "ray") == tree(tmp_path / "local")
 
 
-def workers_of(ray: Any) -> set[int]:
-    """Process ids of the actors of this test's own cluster."""
-    session = ray._private.worker._global_node.get_session_dir_path()
-    found = set()
-    for status in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            named = status.read_bytes().startswith(b"ray::MapWorker")
-            environment = status.with_name("environ").read_bytes() if named else b""
-        except OSError:
-            continue
-        if named and session.encode() in environment:
-            found.add(int(status.parent.name))
-    return found
+def workers() -> list[int]:
+    """Process ids of the actors below this process: of its own cluster and no other."""
+    parents, actors = {}, []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid = int(status.parent.name)
+            parents[pid] = int(status.read_text().rpartition(")")[2].split()[1])
+            if status.with_name("cmdline").read_bytes().startswith(b"ray::MapWorker"):
+                actors.append(pid)
+
+    def ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
+
+    return [pid for pid in actors if ours(pid)]
 
 
 def when(condition: Callable[[], bool], action: Callable[[], None]) -> threading.Thread:
@@ -108,13 +111,11 @@ def when(condition: Callable[[], bool], action: Callable[[], None]) -> threading
 def test_a_killed_worker_costs_neither_a_row_nor_gives_one_twice(
     tmp_path: Path, cluster: Any, src: Path
 ) -> None:
-    import os
-
     synth(src, tmp_path / "local", max_side=64)
     killed = []
 
     def kill() -> None:
-        for pid in sorted(workers_of(cluster))[:1]:
+        for pid in workers()[:1]:
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
 
@@ -128,9 +129,8 @@ def test_a_killed_worker_costs_neither_a_row_nor_gives_one_twice(
 
 def command(src: Path, out: Path) -> list[str]:
     options = ["--engine", "ray", "--ray-workers", "2", "--max-side", "64", "--quiet"]
-    return [sys.executable, "-W", "error", "-m", "degrade.cli", "synth", str(src), str(out)] + (
-        options
-    )
+    python = [sys.executable, "-W", "error", "-m", "degrade.cli", "synth"]
+    return [*python, str(src), str(out), *options]
 
 
 def test_a_driver_that_is_interrupted_or_killed_goes_on(
@@ -173,7 +173,7 @@ def test_what_ray_cannot_do_is_said_beforehand(
     with pytest.raises(UserError, match="3 Ray workers want a CPU each and the cluster has 2"):
         on_ray(src, tmp_path / "out", 3)
     monkeypatch.setattr(ray_engine.socket, "gethostname", lambda: "another")
-    with pytest.raises(UserError, match="is a path of this machine.*--shared"):
+    with pytest.raises(UserError, match=r"is a path of this machine.*--shared"):
         on_ray(src, tmp_path / "out", 1)
     assert not (tmp_path / "out").exists()
 
