@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from annotate.cli import Chains, annotate
@@ -24,6 +23,7 @@ from degrade.console import (
     AsJson,
     Device,
     Overwrite,
+    Patience,
     Quiet,
     Resume,
     Workers,
@@ -37,7 +37,10 @@ from degrade.console import (
     stoppable,
 )
 from degrade.errors import HaltedError, StoppedError, UserError
+from degrade.storage import PATIENCE
 from trainer import cli as trainer
+
+CLUSTER = "Cluster"
 
 app = typer.Typer(
     name="degrade-cli",
@@ -91,8 +94,10 @@ def _root(
 @app.command()
 @resumable
 def synth(
-    src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of pictures, or one picture.")],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    src: Annotated[
+        str, typer.Argument(metavar="SRC", help="Folder of pictures, or one picture; path or URL.")
+    ],
+    dest: Annotated[str, typer.Argument(metavar="OUT", help="Folder to write; path or URL.")],
     recipe: Annotated[
         str, typer.Option(help="Preset name or .yaml file.", autocompletion=completion.recipes)
     ] = "robust-r1",
@@ -139,6 +144,30 @@ def synth(
         ),
     ] = None,
     workers: Workers = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Threads of this machine, or a Ray cluster.", rich_help_panel=CLUSTER),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a running Ray cluster, or auto (default: one of this machine, for this run).",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    ray_workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="(default: one a CPU or GPU)", rich_help_panel=CLUSTER),
+    ] = None,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared",
+            help="Local paths mean the same files on all machines of the cluster.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = False,
+    patience: Patience = PATIENCE,
     overwrite: Overwrite = False,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -153,10 +182,16 @@ def synth(
         degrade-cli synth photos out
 
         degrade-cli synth photos out --recipe single --op motion_blur --intensity 0.4
+
+        degrade-cli synth s3://bucket/photos s3://bucket/out --format parquet
+
+        degrade-cli synth s3://bucket/photos s3://bucket/out --engine ray --address auto
     """
     from degrade import recipe as recipes
     from degrade import timing
-    from degrade.executor import Options, Synth
+    from degrade.executor import Options, Synth, threads_for
+    from degrade.runs import host_threads
+    from degrade.storage import place
 
     chosen = recipes.load(recipe).narrowed(op or (), intensity, families)
     options = Options(
@@ -170,61 +205,55 @@ def synth(
         encode=encode,
         split=split,
         limit=limit,
+        away=engine == "ray" and address is not None,
     )
-    run = Synth(src, dest, chosen, seed, options)
+    on_cluster = _cluster(engine, address, ray_workers, shared)
+    source, out_folder = place(src, patience), place(dest, patience)
+    run = Synth(source, out_folder, chosen, seed, options)
+    task = run.work.task
+    threads = ray_workers if on_cluster else threads_for(task, host_threads())
     silent = quiet or as_json
     with (
         progress_bar("degrading", silent) as progress,
-        timing.measured(dest, run.workers, run.device.type, progress) as clocked,
+        timing.measured(out_folder, engine, threads, task.device.type, progress) as clocked,
         stoppable("the shard under way") as stop,
     ):
-        result = run.run(overwrite=overwrite, resume=resume, progress=clocked, stop=stop)
+        result = run.run(overwrite, resume, clocked, on_cluster, stop)
     counts = result["counts"]
     if as_json:
         print_json(result)
     elif result["already_finished"] and not quiet:
         say(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
     elif not quiet:
-        _summary(dest, result)
+        look.summary(out_folder, result)
     if counts["failed"]:
         raise typer.Exit(EXIT_QUARANTINE)
 
 
-def _summary(dest: Path, result: dict[str, Any]) -> None:
-    from degrade import ops
-    from degrade.schema import STAGES
+def _cluster(engine: str, address: str | None, workers: int | None, shared: bool) -> Any:
+    given = {"--address": address, "--ray-workers": workers, "--shared": shared}
+    if engine == "ray":
+        from degrade.ray_engine import RayEngine
 
-    counts = result["counts"]
-    table = Table("stage", "operator", box=None)
-    table.add_column("pictures", justify="right")
-    for stage in STAGES:
-        names = [n for n in counts["operators"] if ops.get(n).stage == stage]
-        if names:
-            table.add_row(f"[bold]{stage}[/]", "", f"[bold]{counts['stages'][stage]}[/]")
-        for name in names:
-            table.add_row("", name, str(counts["operators"][name]))
-    out.print(table)
-    say(
-        f"{counts['rows']} pictures ({counts['clean']} left clean) in {dest}, "
-        f"fingerprint {result['fingerprint']}"
-    )
-    if result["ignored_files"]:
-        say(f"{result['ignored_files']} other files in the source were ignored.")
-    for reason, number in counts["failures"].items():
-        say(f"{number} in quarantine: {reason} (see {dest / 'quarantine.jsonl'})", "yellow")
+        return RayEngine(address, workers, shared)
+    for name, value in given.items():
+        if value:
+            raise UserError(f"{name} is for --engine ray.")
+    return None
 
 
 @app.command()
 def verify(
-    run: Annotated[Path, typer.Argument(metavar="OUT", help="A finished run.")],
+    run: Annotated[str, typer.Argument(metavar="OUT", help="A finished run; path or URL.")],
     sample: Annotated[
         int | None, typer.Option(min=1, help="Check N rows, spread over the run.")
     ] = None,
     source: Annotated[
-        Path | None, typer.Option(help="Where the clean pictures are, if they moved.")
+        str | None, typer.Option(help="Where the clean pictures are, if they moved.")
     ] = None,
     device: Device = "auto",
     workers: Workers = None,
+    patience: Patience = PATIENCE,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -236,10 +265,12 @@ def verify(
         degrade-cli verify out --sample 100 --source photos
     """
     from degrade.runs import host_threads
+    from degrade.storage import place
     from degrade.verify import Verifier
 
     count = host_threads(workers)
-    verifier = Verifier(run, source, device, count)
+    moved = place(source, patience) if source else None
+    verifier = Verifier(place(run, patience), moved, device, count)
     total = min(sample or verifier.total, verifier.total)
     differences, checked = [], 0
     with progress_bar("replaying", quiet or as_json) as progress:
@@ -264,11 +295,11 @@ def verify(
 def report(
     ctx: typer.Context,
     folders: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="FOLDER ...",
-            help="A run of `synth`, a data set that `build` wrote, or evaluations: the further "
-            "ones are compared with the first.",
+            help="A run of `synth` or a data set that `build` wrote, path or URL; or evaluations: "
+            "the further ones are compared with the first.",
         ),
     ],
     to: Annotated[
@@ -284,6 +315,7 @@ def report(
     bench: trainer.Bench = None,
     unseen: trainer.Unseen = None,
     failures: trainer.Failures = 8,
+    patience: Patience = PATIENCE,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -297,18 +329,23 @@ def report(
 
         degrade-cli report eval-base eval-trained --name base --name trained --to report
     """
-    evaluated = trainer.is_evaluation(folders[0])
+    from degrade.storage import place
+
+    evaluated = trainer.is_evaluation(Path(folders[0]))
     others = {"samples", "source"} if evaluated else {"name", "bench", "unseen", "failures"}
     given = [o for o in sorted(others) if _said(ctx, o)]
     what = "an evaluation" if evaluated else "a run or data set"
     if given:
         raise UserError(f"--{given[0]} is not for {what}, which {folders[0]} is; leave it out.")
     if evaluated:
-        trainer.report(folders, to, name, bench, unseen, failures, as_json, quiet)
+        trainer.report(
+            [Path(f) for f in folders], to, name, bench, unseen, failures, as_json, quiet
+        )
         return
     if folders[1:]:
         raise UserError(f"One page is of one run or data set; {len(folders)} folders were given.")
-    cli_report.report(folders[0], to, samples, source, as_json, quiet)
+    folder, moved = place(folders[0], patience), place(source, patience) if source else None
+    cli_report.report(folder, to, samples, moved, as_json, quiet)
 
 
 def _said(ctx: typer.Context, option: str) -> bool:

@@ -62,6 +62,14 @@ Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Host threads. (default: all cores)", rich_help_panel="Machine"),
 ]
+Patience = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="Seconds to go on asking a store that does not answer.",
+        rich_help_panel="Machine",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 ENDPOINT, LIMITS = "Endpoint", "Limits and money"
@@ -127,29 +135,28 @@ def resumable(command: Callable[P, R]) -> Callable[P, R]:
 
 
 @contextmanager
-def stoppable(what: str) -> Iterator[Callable[[], bool]]:
-    """Gives what tells a job whether to stop at its next good place: after ^C. The second ^C ends
-    it where it stands.
+def stoppable(what: str) -> Iterator[threading.Event]:
+    """Gives what tells a job to stop at its next good place: set by ^C. A second ^C ends it where
+    it stands.
 
     Args:
         what: What is finished first, for people.
     """
-    asked = False
+    asked = threading.Event()
 
     def hear(*_: Any) -> None:
-        nonlocal asked
-        if asked:
+        if asked.is_set():
             raise KeyboardInterrupt
-        asked = True
+        asked.set()
         err.print(f"Finishing {what}. ^C once more stops at once; nothing finished is lost.")
 
     deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # as a shell's background jobs are
     if deaf or threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield asked
         return
     before = signal.signal(signal.SIGINT, hear)
     try:
-        yield lambda: asked
+        yield asked
     finally:
         signal.signal(signal.SIGINT, before)
 

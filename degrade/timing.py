@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from degrade.errors import StoppedError
 from degrade.runs import Progress, pretty, write_atomic
 from degrade.schema import Record
+from degrade.storage import Place
 
 TIMING = "timing.json"
 
@@ -27,44 +28,53 @@ class Session(Record):
     Attributes:
         seconds: From the first source to the last, or to where it was stopped.
         sources: Finished in it.
-        workers: Host threads.
+        engine: What made the shards: ``local`` threads, or ``ray``.
+        workers: Threads, or workers of the cluster; None where nobody said how many.
         device: ``cpu`` or ``cuda``.
     """
 
     seconds: Annotated[float, Field(ge=0.0)]
     sources: Annotated[int, Field(ge=0)]
-    workers: Annotated[int, Field(ge=1)]
+    engine: Literal["local", "ray"] = "local"
+    workers: Annotated[int, Field(ge=1)] | None
     device: str
 
 
 _SESSIONS = TypeAdapter(tuple[Session, ...])
 
 
-def read(folder: Path) -> tuple[Session, ...]:
+def read(folder: Place) -> tuple[Session, ...]:
     """The sessions of a run; none where the file is missing or was edited beyond reading.
 
     A session that was killed has left none: sources may be more than theirs together.
     """
     try:
         return _SESSIONS.validate_json((folder / TIMING).read_bytes())
-    except (OSError, ValidationError):
+    except (OSError, StoppedError, ValidationError):
         return ()
 
 
-def note(folder: Path, session: Session) -> None:
+def note(folder: Place, session: Session) -> None:
     """Add a session."""
     sessions = [*read(folder), session]
     write_atomic(folder / TIMING, pretty([one.model_dump(mode="json") for one in sessions]))
 
 
 @contextmanager
-def measured(folder: Path, workers: int, device: str, progress: Progress) -> Iterator[Progress]:
+def measured(
+    folder: Place,
+    engine: Literal["local", "ray"],
+    workers: int | None,
+    device: str,
+    progress: Progress,
+) -> Iterator[Progress]:
     """Gives what to tell the progress to; notes at the end how long it went on, also when stopped.
 
     Args:
         folder: Of the run.
-        workers: Host threads.
-        device: ``cpu`` or ``cuda``.
+        engine: See :class:`Session`.
+        workers: See :class:`Session`.
+        device: See :class:`Session`.
         progress: Who is told in turn.
     """
     counted: list[tuple[float, int]] = []
@@ -78,10 +88,11 @@ def measured(folder: Path, workers: int, device: str, progress: Progress) -> Ite
         yield told
     finally:
         sources = counted[-1][1] - counted[0][1] if counted else 0
-        if sources and folder.is_dir():
+        if sources:
             seconds = round(counted[-1][0] - counted[0][0], 3)
-            with suppress(OSError):  # a full disk has been told of by whom it stopped
-                note(
-                    folder,
-                    Session(seconds=seconds, sources=sources, workers=workers, device=device),
-                )
+            session = Session(
+                seconds=seconds, sources=sources, engine=engine, workers=workers, device=device
+            )
+            # What keeps it from being written has stopped the run too, and was told of there.
+            with suppress(OSError, StoppedError):
+                note(folder, session)
