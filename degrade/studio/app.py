@@ -1,0 +1,100 @@
+"""The page: its tabs put together, and the server that shows it."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+from degrade import __version__
+from degrade.runtime import keep_freed_memory
+from degrade.studio import gateway, pieces
+from degrade.studio.edit_tab import EditTab
+from degrade.studio.shelf import Shelf
+
+SESSIONS = 64
+"""Visitors whose pictures are kept; the oldest is forgotten first."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a visitor may ask for.
+
+    Attributes:
+        upload_mb: Of a file, in MiB.
+        pixels: Of a picture.
+    """
+
+    upload_mb: float = 32.0
+    pixels: int = 50_000_000
+
+
+def build(shelf: Shelf, limits: Limits) -> Any:
+    """The page, not yet served."""
+    gr = gateway.gradio()
+    with gr.Blocks(title="degrade studio", analytics_enabled=False, fill_width=True) as blocks:
+        gr.HTML(
+            f'<header class="dg-head"><h1>degrade studio</h1><p>degrade {pieces.text(__version__)}'
+            "</p></header>"
+        )
+        with gr.Tabs(), gr.Tab("Degrade", id="degrade"):
+            edit = EditTab(gr, shelf, limits.pixels)
+        edit.start(blocks)
+    return blocks
+
+
+def theme(gr: Any) -> Any:
+    """Fonts of the system and neutral greys, which a picture is judged against."""
+    fonts = ("system-ui", "sans-serif")
+    return gr.themes.Base(
+        primary_hue="blue",
+        neutral_hue="zinc",
+        font=fonts,
+        font_mono=("ui-monospace", "monospace"),
+        radius_size="sm",
+        spacing_size="sm",
+    )
+
+
+def serve(
+    blocks: Any, limits: Limits, host: str, port: int, browser: bool, block: bool = True
+) -> str:
+    """Serve the page until interrupted; gives its address.
+
+    Args:
+        blocks: From :func:`build`.
+        limits: For uploads.
+        host: Address to listen on.
+        port: 0 takes a free one.
+        browser: Open it there.
+        block: Wait for an interrupt; else return at once.
+    """
+    gr = gateway.gradio()
+    keep_freed_memory()
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    blocks.queue(default_concurrency_limit=4)
+    _, address, _ = blocks.launch(
+        server_name=host,
+        server_port=port,
+        inbrowser=browser,
+        prevent_thread_lock=not block,
+        quiet=True,
+        share=False,
+        footer_links=[],
+        show_error=False,
+        enable_monitoring=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        strict_cors=True,
+        max_file_size=int(limits.upload_mb * 2**20),
+        state_session_capacity=SESSIONS,
+        theme=theme(gr),
+        css=pieces.asset("studio.css"),
+        head=f"<script>{pieces.asset('studio.js')}</script>",
+    )
+    return str(address)
+
+
+__all__ = ["Limits", "build", "serve", "tempfile"]
