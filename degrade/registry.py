@@ -22,7 +22,7 @@ Kernel = Callable[Concatenate[Images, P], Images]
 Mapped = Callable[..., torch.Tensor]
 """A coordinate map: (x, points (B, N, 2) in pixels, the kernel's arguments) -> (B, N, 2)."""
 Given = Mapping[str, float | str]
-"""Values that a caller decides: argument -> number in the argument's unit, name of a kind, or for the
+"""Values that a caller decides: argument -> number in the argument's unit, name of a kind, or as
 seed of a field a whole number below 2**32."""
 Key = str | int | tuple[str | int, ...]
 """Names a draw: the same key gives the same angles, positions and noise at any intensity."""

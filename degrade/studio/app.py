@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from dataclasses import dataclass
 from typing import Any
 
 from degrade import __version__
 from degrade.runtime import keep_freed_memory
 from degrade.studio import gateway, pieces
+from degrade.studio.ask_tab import AskTab, Model
+from degrade.studio.browse_tab import BrowseTab
+from degrade.studio.draw_panel import DrawPanel
 from degrade.studio.edit_tab import EditTab
+from degrade.studio.grid_tab import GridTab
+from degrade.studio.report_tab import MakePage, ReportTab
 from degrade.studio.shelf import Shelf
 
 SESSIONS = 64
@@ -30,7 +34,20 @@ class Limits:
     pixels: int = 50_000_000
 
 
-def build(shelf: Shelf, limits: Limits) -> Any:
+@dataclass(frozen=True)
+class Parts:
+    """What the studio shows but may not know: handed in by the command line.
+
+    Attributes:
+        report: Makes the page of an evaluation.
+        model: Whom to ask.
+    """
+
+    report: MakePage | None = None
+    model: Model | None = None
+
+
+def build(shelf: Shelf, limits: Limits, parts: Parts) -> Any:
     """The page, not yet served."""
     gr = gateway.gradio()
     with gr.Blocks(title="degrade studio", analytics_enabled=False, fill_width=True) as blocks:
@@ -38,8 +55,19 @@ def build(shelf: Shelf, limits: Limits) -> Any:
             f'<header class="dg-head"><h1>degrade studio</h1><p>degrade {pieces.text(__version__)}'
             "</p></header>"
         )
-        with gr.Tabs(), gr.Tab("Degrade", id="degrade"):
-            edit = EditTab(gr, shelf, limits.pixels)
+        with gr.Tabs():
+            with gr.Tab("Degrade"):
+                edit = EditTab(gr, shelf, limits.pixels)
+                with edit.drawing:
+                    DrawPanel(gr, edit)
+            with gr.Tab("Grid") as tab:
+                GridTab(gr, edit).start(tab)
+            with gr.Tab("Browse") as tab:
+                BrowseTab(gr, shelf, limits.pixels).start(tab)
+            with gr.Tab("Report") as tab:
+                ReportTab(gr, shelf, parts.report).start(tab)
+            with gr.Tab("Ask"):
+                AskTab(gr, edit, parts.model)
         edit.start(blocks)
     return blocks
 
@@ -95,6 +123,3 @@ def serve(
         head=f"<script>{pieces.asset('studio.js')}</script>",
     )
     return str(address)
-
-
-__all__ = ["Limits", "build", "serve", "tempfile"]

@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from degrade import ops, recipe
+from degrade import ops
 from degrade.errors import UserError
 from degrade.schema import STAGES
 from degrade.studio import looks, photos, pieces
-from degrade.studio.chain import MOST_STEPS, Chain
+from degrade.studio.chain import Chain
 from degrade.studio.controls import Control, controls
 from degrade.studio.photos import Photo
 from degrade.studio.shelf import Shelf
@@ -31,6 +31,7 @@ class EditTab:
     def __init__(self, gr: Any, shelf: Shelf, max_pixels: int) -> None:
         self.gr, self.shelf, self.max_pixels = gr, shelf, max_pixels
         first = photos.shipped(max_pixels)
+        self.options: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         self.photo = gr.State(first, time_to_live=6 * 3600)
         self.chain = gr.State(Chain(first.side).add("lens_blur", 0.3), time_to_live=6 * 3600)
         self.structure = gr.State(0)
@@ -39,8 +40,10 @@ class EditTab:
                 self._viewer()
             with gr.Column(scale=5, min_width=320):
                 self._picker()
+                self.drawing = gr.Accordion("Draw a chain from a recipe", open=False)
                 self._chain_head()
                 self.steps = gr.Column()
+                self.anew = gr.Button("Draw everything anew", size="sm")
         self._texts()
         self._wire()
 
@@ -72,14 +75,14 @@ class EditTab:
                 [ALL, *STAGES], value=ALL, label="Stage", scale=2, min_width=120
             )
             self.operator = gr.Dropdown(
-                self._operators(ALL), value="lens_blur", label="Operator", scale=3, min_width=150
+                self.operators(ALL), value="lens_blur", label="Operator", scale=3, min_width=150
             )
             self.add = gr.Button("Add", variant="primary", scale=1, min_width=72)
 
     def _texts(self) -> None:
         gr = self.gr
         with gr.Tabs():
-            with gr.Tab("Record"), gr.Row():
+            with gr.Tab("Record"), gr.Row(elem_classes="dg-two"):
                 self.record, self.data = gr.HTML(), gr.HTML()
             with gr.Tab("Recipe"):
                 self.everything = gr.Checkbox(
@@ -95,7 +98,8 @@ class EditTab:
                 self.python = gr.HTML()
 
     @staticmethod
-    def _operators(stage: str) -> list[tuple[str, str]]:
+    def operators(stage: str = ALL) -> list[tuple[str, str]]:
+        """What a dropdown lists: labels and names of the operators of a stage."""
         found = [ops.get(name) for name in ops.names()]
         found.sort(key=lambda op: (STAGES.index(op.stage), op.label))
         return [
@@ -105,6 +109,16 @@ class EditTab:
         ]
 
     # ---------------------------------------------------------------------------- behaviour
+
+    @property
+    def seen(self) -> list[Any]:
+        """What a look is made from."""
+        return [self.photo, self.chain, self.full, self.everything]
+
+    @property
+    def structural(self) -> list[Any]:
+        """What a change of the steps themselves is shown in; see :meth:`changed`."""
+        return [self.chain, self.structure, *self.view]
 
     @property
     def view(self) -> list[Any]:
@@ -121,9 +135,7 @@ class EditTab:
 
     def _wire(self) -> None:
         gr = self.gr
-        seen = [self.photo, self.chain, self.full, self.everything]
-        options: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        self.options = options
+        seen, options = self.seen, self.options
 
         def show(photo: Photo, chain: Chain, full: bool, everything: bool) -> tuple[Any, ...]:
             return tuple(looks.look(photo, chain, full, everything))
@@ -135,7 +147,7 @@ class EditTab:
         self.full.input(show_all, seen, [self.before, *self.view], **options)
 
         def pick_stage(stage: str) -> Any:
-            listed = self._operators(stage)
+            listed = self.operators(stage)
             return gr.Dropdown(listed, value=listed[0][1])
 
         self.stage.input(pick_stage, self.stage, self.operator, **options)
@@ -143,10 +155,13 @@ class EditTab:
         def add(photo: Photo, chain: Chain, full: bool, everything: bool, name: str) -> Any:
             return self.changed(photo, chain, full, everything, lambda c: c.add(name))
 
-        structural = [self.chain, self.structure, *self.view]
-        self.add.click(add, [*seen, self.operator], structural, **options)
+        self.add.click(add, [*seen, self.operator], self.structural, **options)
 
-        opened = [self.photo, self.full, self.before, *structural]
+        def anew(photo: Photo, chain: Chain, full: bool, everything: bool) -> Any:
+            return self.changed(photo, chain, full, everything, lambda c: c.reseed(c.seed + 1))
+
+        self.anew.click(anew, seen, self.structural, **options)
+        opened = [self.photo, self.full, self.before, *self.structural]
 
         def pick(name: str, chain: Chain, everything: bool) -> Any:
             return self.opened(lambda: self._given(name), chain, everything)
@@ -237,7 +252,7 @@ class EditTab:
     def _card(self, number: int, chain: Chain, uid: int) -> None:
         gr = self.gr
         step = chain.step(uid)
-        gr.HTML(looks.title(number, chain), padding=True)
+        gr.HTML(looks.title(number, chain))
         intensity = gr.Slider(
             0, 1, step.record.intensity, step=0.01, label="Intensity", elem_classes="dg-intensity"
         )
@@ -275,16 +290,14 @@ class EditTab:
         def run(photo: Photo, chain: Chain, full: bool, everything: bool) -> Any:
             return self.changed(photo, chain, full, everything, change)
 
-        seen = [self.photo, self.chain, self.full, self.everything]
-        event(run, seen, [self.chain, self.structure, *self.view], **self.options)
+        event(run, self.seen, self.structural, **self.options)
 
     def _structural_value(self, part: Any, uid: int, name: str) -> None:
         def run(photo: Photo, chain: Chain, full: bool, everything: bool, value: str) -> Any:
             change = partial(Chain.set_value, uid=uid, name=name, value=value)
             return self.changed(photo, chain, full, everything, change)
 
-        seen = [self.photo, self.chain, self.full, self.everything, part]
-        part.input(run, seen, [self.chain, self.structure, *self.view], **self.options)
+        part.input(run, [*self.seen, part], self.structural, **self.options)
 
     def _live(
         self,
@@ -317,9 +330,5 @@ class EditTab:
             now = {p.name: p.value for p in record.params} | {"": record.intensity}
             return chain, *shown, *[now.get(key) for key, _ in others]
 
-        seen = [self.photo, self.chain, self.full, self.everything, part]
         outputs = [self.chain, *self.view, *(p for _, p in others)]
-        event(run, seen, outputs, trigger_mode="always_last", **self.options)
-
-
-__all__ = ["MOST_STEPS", "EditTab", "recipe"]
+        event(run, [*self.seen, part], outputs, trigger_mode="always_last", **self.options)

@@ -66,16 +66,14 @@ def look(
     exact = full or not photo.reduced
     file = "degraded.png" if exact else "degraded-preview.png"
     height, width = clean.shape[:2]
-    after = pieces.feed(
-        VIEWER, width=width, height=height, file=file, after=pieces.exact_uri(made)
-    )
+    after = pieces.feed(VIEWER, width=width, height=height, file=file, after=pieces.exact_uri(made))
     found = pixels.distance(clean, made)
-    ssim = "–" if found.ssim is None else f"{found.ssim:.3f}"
+    ssim = "none" if found.ssim is None else f"{found.ssim:.3f}"
     told = pieces.figures(
         [
             ("PSNR", pieces.decibels(found.psnr), "Peak signal-to-noise ratio; higher is nearer"),
             ("SSIM", ssim, "Structural similarity, Gaussian window; 1 is equal"),
-            ("Picture", f"{photo.width} × {photo.height} px", "Upright, as it would be degraded"),
+            ("Picture", f"{photo.width} x {photo.height} px", "Upright, as it would be degraded"),
         ]
     )
     if photo.reduced:
@@ -88,7 +86,7 @@ def _size_note(photo: Photo, width: int, height: int, full: bool) -> str:
     if full:
         return "Shown and measured at full size: these are the pixels that the recipe makes."
     return (
-        f"Shown and measured at {width} × {height} px, reduced to {PREVIEW_SIDE} px so that "
+        f"Shown and measured at {width} x {height} px, reduced to {PREVIEW_SIDE} px so that "
         "controls answer at once. Record, recipe, command and program are for the whole picture. "
         "Noise and fine detail look weaker or stronger there; turn on full size to see it."
     )
@@ -116,9 +114,9 @@ def title(number: int, chain: Chain) -> str:
     step = chain.steps[number - 1]
     op = step.operator
     return (
-        f'<h3 class="dg-step-title"><span>{number}</span> {pieces.text(op.label)}'
+        f'<div class="dg-step-head"><h3><span>{number}</span> {pieces.text(op.label)}'
         f" <small>{pieces.text(op.stage)}</small></h3>"
-        f'<p class="dg-note">{pieces.text(op.summary)}</p>'
+        f'<p class="dg-note">{pieces.text(op.summary)}</p></div>'
     )
 
 

@@ -1,4 +1,4 @@
-"""The picture that a visitor works on: its file, and a copy small enough to degrade at every move."""
+"""The picture that a visitor works on: its file, and a copy small enough for every move."""
 
 from __future__ import annotations
 

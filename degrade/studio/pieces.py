@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import math
 from collections.abc import Sequence
 from importlib import resources
+
+from PIL import Image
 
 from degrade import images
 from degrade.images import Pixels
@@ -76,3 +79,10 @@ def takeaway(label: str, content: str, file: str = "") -> str:
 def decibels(value: float) -> str:
     """PSNR for people."""
     return "∞ dB" if math.isinf(value) else f"{value:.1f} dB"
+
+
+def small_uri(pixels: Pixels) -> str:
+    """A picture to look at among many, WebP of quality 85."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "webp", quality=85, method=2)
+    return data_uri(file.getvalue(), "webp")
