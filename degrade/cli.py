@@ -15,6 +15,7 @@ from annotate.cli import Chains, annotate
 from builders import cli as builders
 from degrade import __version__
 from degrade import cli_look as look
+from degrade.cli_studio import studio_command
 from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
@@ -236,6 +237,7 @@ app.command("families")(look.list_families)
 app.command("recipes")(look.list_recipes)
 app.command()(look.preview)
 app.command()(look.gallery)
+app.command()(studio_command(trainer.asker, trainer.page_of))
 app.command()(annotate)
 app.add_typer(builders.build, name="build")
 app.add_typer(trainer.train, name="train")

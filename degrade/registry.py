@@ -169,8 +169,7 @@ class Operator:
                     raise unknown(f"{name} of {self.name}", str(value), d.kinds)
                 numbers[name] = d.kinds.index(str(value))
             elif isinstance(d, SeedMark):
-                whole = isinstance(value, int | float) and value % 1 == 0
-                if not whole or not 0 <= float(value) < 2**SEED_BITS:
+                if isinstance(value, str) or value % 1 or not 0 <= value < 2**SEED_BITS:
                     raise UserError(
                         f"{self.name}: {name} is {value!r}; give a whole number from 0 to "
                         f"{2**SEED_BITS - 1}."

@@ -13,13 +13,16 @@ from rich.text import Text
 from degrade.console import AsJson, Quiet, err, out, print_json, progress_bar, say
 from degrade.errors import UserError, unknown
 from trainer.evaluation.cli import evaluate
-from trainer.evaluation.report.cli import report
+from trainer.evaluation.report.cli import page_of, report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from degrade.images import Pixels
     from degrade.schema import Question
     from trainer.ask import Reply
 
-__all__ = ["ask", "evaluate", "report", "train"]
+__all__ = ["ask", "asker", "evaluate", "page_of", "report", "train"]
 
 EXIT_NO_CHAIN = 3
 
@@ -267,6 +270,43 @@ def ask(
     _show(reply, asked, as_json)
     if reply.chain is None:
         raise typer.Exit(EXIT_NO_CHAIN)
+
+
+def asker(
+    model: str, base_url: str | None, endpoint: bool, key_env: str, max_tokens: int
+) -> Callable[[Pixels, Question], tuple[str, int]]:
+    """What asks a model about pictures and gives its text and tokens; a local one is loaded now.
+
+    Args:
+        model: Folder of a run or a model, or name at the endpoint.
+        base_url: Ask this endpoint, up to /v1.
+        endpoint: Ask OpenAI, or OPENAI_BASE_URL.
+        key_env: Environment variable with the API key.
+        max_tokens: Longer answers are cut off.
+
+    Raises:
+        UserError: There is no such model, or an extra is not installed.
+    """
+    from trainer import ask as asking
+
+    if not (base_url or endpoint):
+        local = asking.Local(model)
+
+        def ask_local(pixels: Pixels, question: Question) -> tuple[str, int]:
+            reply = local.ask(pixels, question, max_tokens)
+            return reply.text, reply.tokens
+
+        return ask_local
+
+    def ask_endpoint(pixels: Pixels, question: Question) -> tuple[str, int]:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "ask.sqlite"
+            reply = asking.ask_endpoint(
+                model, pixels, question, max_tokens, base_url, key_env, file
+            )
+        return reply.text, reply.tokens
+
+    return ask_endpoint
 
 
 def _show(reply: Reply, asked: Question, as_json: bool) -> None:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from degrade import __version__
+from degrade.errors import UserError
+from degrade.runs import host_threads
 from degrade.runtime import keep_freed_memory
 from degrade.studio import gateway, pieces
 from degrade.studio.ask_tab import AskTab, Model
@@ -14,6 +22,7 @@ from degrade.studio.browse_tab import BrowseTab
 from degrade.studio.draw_panel import DrawPanel
 from degrade.studio.edit_tab import EditTab
 from degrade.studio.grid_tab import GridTab
+from degrade.studio.guard import Guard
 from degrade.studio.report_tab import MakePage, ReportTab
 from degrade.studio.shelf import Shelf
 
@@ -85,10 +94,9 @@ def theme(gr: Any) -> Any:
     )
 
 
-def serve(
-    blocks: Any, limits: Limits, host: str, port: int, browser: bool, block: bool = True
-) -> str:
-    """Serve the page until interrupted; gives its address.
+@contextmanager
+def served(blocks: Any, limits: Limits, host: str, port: int, browser: bool) -> Iterator[str]:
+    """Serve the page within the context; gives its address.
 
     Args:
         blocks: From :func:`build`.
@@ -96,30 +104,62 @@ def serve(
         host: Address to listen on.
         port: 0 takes a free one.
         browser: Open it there.
-        block: Wait for an interrupt; else return at once.
+
+    Raises:
+        UserError: The address or port cannot be had.
     """
     gr = gateway.gradio()
     keep_freed_memory()
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    blocks.queue(default_concurrency_limit=4)
-    _, address, _ = blocks.launch(
-        server_name=host,
-        server_port=port,
-        inbrowser=browser,
-        prevent_thread_lock=not block,
-        quiet=True,
-        share=False,
-        footer_links=[],
-        show_error=False,
-        enable_monitoring=False,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
-        strict_cors=True,
-        max_file_size=int(limits.upload_mb * 2**20),
-        state_session_capacity=SESSIONS,
-        theme=theme(gr),
-        css=pieces.asset("studio.css"),
-        head=f"<script>{pieces.asset('studio.js')}</script>",
-    )
-    return str(address)
+    with tempfile.TemporaryDirectory(prefix="degrade-studio-") as folder:
+        # Uploads go there on their way, and nowhere else.
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        blocks.queue(default_concurrency_limit=host_threads())
+        try:
+            _, address, _ = blocks.launch(
+                server_name=host,
+                server_port=port or free_port(host),
+                inbrowser=browser,
+                prevent_thread_lock=True,
+                quiet=True,
+                share=False,
+                footer_links=[],
+                show_error=False,
+                enable_monitoring=False,
+                ssr_mode=False,
+                pwa=False,
+                mcp_server=False,
+                strict_cors=True,
+                max_file_size=int(limits.upload_mb * 2**20),
+                state_session_capacity=SESSIONS,
+                app_kwargs={"middleware": gateway.middleware(Guard, limits.upload_mb)},
+                theme=theme(gr),
+                css=pieces.asset("studio.css"),
+                head=f"<script>{pieces.asset('studio.js')}</script>",
+            )
+        except OSError as error:
+            raise UserError(
+                f"Cannot listen on {host}, port {port}: {error}. Give another --host or --port."
+            ) from None
+        try:
+            yield str(address)
+        finally:
+            blocks.close(verbose=False)
+
+
+def free_port(host: str) -> int:
+    """A port that nobody listens on there.
+
+    Raises:
+        OSError: There is no such address.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def wait() -> None:
+    """Sleep until interrupted."""
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()

@@ -17,17 +17,22 @@ PAGE_SIZES = (6, 12, 24)
 
 
 @lru_cache(maxsize=8)
-def _table(folder: Path, stamp: object) -> Table:
-    return Table(folder)
+def _table(folder: Path, chains: tuple[Path, ...], stamp: object) -> Table:
+    return Table(folder, chains)
 
 
-def opened(folder: Path) -> Table:
+def opened(folder: Path, chains: tuple[Path, ...] = ()) -> Table:
     """The index of a folder, made anew where its files have changed.
+
+    Args:
+        folder: Of a run or a data set.
+        chains: Folders of chains that may belong to it.
 
     Raises:
         UserError: It is gone, or no finished run or data set.
     """
-    return _table(folder, stamp_of(folder))
+    there = tuple(path for path in chains if path.is_dir())
+    return _table(folder, there, tuple(map(stamp_of, (folder, *there))))
 
 
 class BrowseTab:
@@ -75,12 +80,12 @@ class BrowseTab:
         shown = [self.count, self.rows, self.page]
         options: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
 
-        def first(which: str, *rest: Any) -> Any:
-            return self.show(which, *rest[:-1], 1)
+        def first(*given: Any) -> Any:
+            return self.show(*[*given[:-1], 1])
 
         def step(by: int) -> Any:
-            def run(which: str, *rest: Any) -> Any:
-                return self.show(which, *rest[:-1], (rest[-1] or 1) + by)
+            def run(*given: Any) -> Any:
+                return self.show(*[*given[:-1], (given[-1] or 1) + by])
 
             return run
 
@@ -117,7 +122,7 @@ class BrowseTab:
         folder = self.shelf.tables.get(which)
         if folder is None:
             raise UserError("That folder was not given to the studio.")
-        return opened(folder)
+        return opened(folder, self.shelf.chains)
 
     def show(
         self,
@@ -136,12 +141,10 @@ class BrowseTab:
             table = self._opened(which)
             if low > high:
                 raise UserError(f"Intensity from {low:g} to {high:g} is no range: swap them.")
-            wanted = Filters(
-                *("" if v == ANY else v for v in (stage, operator)),
-                low,
-                high,
-                *("" if v == ANY else v for v in (status, split)),
+            stage, operator, status, split = (
+                "" if v == ANY else v for v in (stage, operator, status, split)
             )
+            wanted = Filters(stage, operator, low, high, status, split)
             rows = table.matching(wanted)
             size = size if size in PAGE_SIZES else PAGE_SIZES[0]
             pages = max(1, -(-len(rows) // size))

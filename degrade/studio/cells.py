@@ -106,7 +106,7 @@ def _chain(row: dict[str, Any]) -> str:
     head = f"<p><b>{pieces.text(asked)}</b></p>" if asked else ""
     detail = str(row.get("detail") or note.get("detail") or "")
     if not told:
-        return head + pieces.note(detail or "No chain was written.")
+        return head + pieces.note(detail or "No chain, or its folder was not given.")
     return head + chain_parts(told)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,12 @@ class DrawPanel:
         self.preset.input(chosen, self.preset, [self.about, self.version], **edit.options)
         seen = [*edit.seen, self.preset, self.version, self.seed]
         outputs = [self.seed, self.command, *edit.structural]
-        self.draw.click(lambda *given: self._draw(*given, by=0), seen, outputs, **edit.options)
-        self.more.click(lambda *given: self._draw(*given, by=1), seen, outputs, **edit.options)
+        self.draw.click(partial(self._draw, 0), seen, outputs, **edit.options)
+        self.more.click(partial(self._draw, 1), seen, outputs, **edit.options)
 
     def _draw(
         self,
+        by: int,
         photo: Photo,
         chain: Any,
         full: bool,
@@ -73,7 +75,6 @@ class DrawPanel:
         preset: str,
         version: str | None,
         seed: int | None,
-        by: int,
     ) -> tuple[Any, ...]:
         number = min(int(seed or 0) + by, _SEEDS)
         variants = recipe.load(preset).draw(identity(photo), number, photo.side)

@@ -173,10 +173,8 @@ class EditTab:
         self.upload.upload(uploaded, [self.upload, self.chain, self.everything], opened, **options)
 
         with self.steps:
-
-            @gr.render(inputs=self.chain, triggers=[self.structure.change], show_progress="hidden")
-            def cards(chain: Chain) -> None:
-                self._cards(chain)
+            triggers = [self.structure.change]
+            gr.render(self.chain, triggers, show_progress="hidden")(self._cards)
 
     def start(self, blocks: Any) -> None:
         """Show the first picture when the page is loaded."""

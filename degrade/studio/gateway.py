@@ -1,4 +1,4 @@
-"""The one gateway to gradio."""
+"""The one gateway to gradio and the server below it."""
 
 from __future__ import annotations
 
@@ -23,3 +23,10 @@ def gradio() -> Any:
             "The studio needs gradio, which is not installed. Run: pip install 'degrade[studio]'"
         ) from None
     return gr
+
+
+def middleware(guard: Any, upload_mb: float) -> list[Any]:
+    """A guard of the server, as gradio's application takes it."""
+    from starlette.middleware import Middleware
+
+    return [Middleware(guard, upload_mb=upload_mb)]

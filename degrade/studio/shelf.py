@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from degrade.errors import UserError
 from degrade.images import EXTENSIONS
 from degrade.sources import printable, scan
 
-RUN, DATASET = "run.json", "dataset.json"
+RUN, DATASET, CHAINS = "run.json", "dataset.json", "annotate.json"
 REPORT, EVALUATION = "report.html", "evaluation.json"
 MOST_PICTURES = 1000
 """Pictures of a folder that are offered; more would be no list for people."""
@@ -23,6 +23,7 @@ class Shelf:
     Attributes:
         pictures: Name -> file.
         tables: Name -> folder of a run or a data set.
+        chains: Folders of chains, each shown with the run that it was written for.
         reports: Name -> page of a report, or folder of an evaluation.
         folders: Folders of pictures, in which the clean pictures of a run are looked for.
         left_out: Pictures beyond :data:`MOST_PICTURES`.
@@ -31,6 +32,7 @@ class Shelf:
     pictures: dict[str, Path] = field(default_factory=dict)
     tables: dict[str, Path] = field(default_factory=dict)
     reports: dict[str, Path] = field(default_factory=dict)
+    chains: tuple[Path, ...] = ()
     folders: tuple[Path, ...] = ()
     left_out: int = 0
 
@@ -43,6 +45,7 @@ def sorted_out(paths: Sequence[Path]) -> Shelf:
     """
     shelf = Shelf()
     folders: list[Path] = []
+    chains: list[Path] = []
     left_out = 0
     for path in paths:
         name = printable(str(path))
@@ -53,11 +56,13 @@ def sorted_out(paths: Sequence[Path]) -> Shelf:
         elif not path.is_dir():
             what = "is no picture and no report" if path.exists() else "does not exist"
             raise UserError(
-                f"{name} {what}. Give pictures, folders of pictures, runs of `synth`, data sets "
-                "of `build`, or reports."
+                f"{name} {what}. Give pictures, folders of pictures, runs of `synth`, chains "
+                "of `annotate`, data sets of `build`, evaluations or reports."
             )
         elif (path / RUN).is_file() or (path / DATASET).is_file():
             shelf.tables[name] = path
+        elif (path / CHAINS).is_file():
+            chains.append(path)
         elif (path / REPORT).is_file() or (path / EVALUATION).is_file():
             shelf.reports[name] = path
         else:
@@ -66,7 +71,7 @@ def sorted_out(paths: Sequence[Path]) -> Shelf:
             for source in sources[:MOST_PICTURES]:
                 shelf.pictures[printable(f"{path}/{source.path}")] = path / source.path
             left_out += max(0, len(sources) - MOST_PICTURES)
-    return Shelf(shelf.pictures, shelf.tables, shelf.reports, tuple(folders), left_out)
+    return replace(shelf, chains=tuple(chains), folders=tuple(folders), left_out=left_out)
 
 
 def inside(root: Path, name: str) -> Path | None:

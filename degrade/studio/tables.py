@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,9 @@ import pyarrow.parquet as pq
 from degrade.errors import UserError
 from degrade.runs import read_json
 from degrade.shards import METADATA, QUARANTINE
-from degrade.studio.shelf import DATASET, RUN
+from degrade.studio.shelf import CHAINS, DATASET, RUN
 
-CHAINS = "chains.jsonl"
+ANNOTATIONS = "chains.jsonl"
 CLEAN = "(left clean)"
 """Stands for an operator where a row has none."""
 
@@ -74,25 +75,28 @@ class Codes:
 
     def equal(self, name: str) -> npt.NDArray[np.bool_]:
         """Where the text is this one."""
-        return self.codes == (self.names.index(name) if name in self.names else -1)
+        code = self.names.index(name) if name in self.names else -1
+        return np.equal(self.codes, code)
 
 
 class Table:
     """The index of a folder that ``synth`` or ``build`` wrote.
 
-    Attributes:
+    Args:
         folder: Where it is.
+        chains: Folders of chains; those written for this run are shown with its rows.
+
+    Attributes:
         files: What rows are read from.
         settings: Of the run or data set.
         problems: Files that could not be read, and why.
-        stamp: Of the files when they were read; another one calls for another index.
 
     Raises:
         UserError: Not a finished run or data set.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.stamp = folder, stamp_of(folder)
+    def __init__(self, folder: Path, chains: Sequence[Path] = ()) -> None:
+        self.folder = folder
         dataset = (folder / DATASET).is_file()
         info = read_json(folder / (DATASET if dataset else RUN))
         self.settings: dict[str, Any] = info.get("settings") or {}
@@ -109,8 +113,9 @@ class Table:
         if (folder / QUARANTINE).is_file():
             self._add(folder / QUARANTINE, columns, self._failures)
         self.chains = np.full(len(columns.file), -1, np.int64)
-        if (folder / CHAINS).is_file():
-            self._chains(columns, rows)
+        self.annotations = _written_for(str(info.get("fingerprint")), chains)
+        if self.annotations is not None:
+            self._chains(self.annotations, columns, rows)
         columns.ids.clear()
         self.file = np.asarray(columns.file, np.int16)
         self.place = np.asarray(columns.place, np.int64)
@@ -175,16 +180,16 @@ class Table:
         columns.file.append(number)
         columns.place.append(offset)
 
-    def _chains(self, columns: _Columns, rows: int) -> None:
+    def _chains(self, path: Path, columns: _Columns, rows: int) -> None:
         """Where each row's chain stands, and what became of it."""
         try:
-            for offset, item in _json_lines(self.folder / CHAINS):
+            for offset, item in _json_lines(path):
                 row = columns.ids.get(item["id"], rows)
                 if row < rows:
                     self.chains[row] = offset
                     columns.status[row] = str(item["status"])
         except (OSError, ValueError, KeyError) as error:
-            self.problems.append(f"{CHAINS}: {error}")
+            self.problems.append(f"{path}: {error}")
 
     # ------------------------------------------------------------------------- asking it
 
@@ -248,10 +253,10 @@ class Table:
                 told = str(error).splitlines()[0] if str(error) else type(error).__name__
                 found |= {row: {"problem": f"Cannot read {path.name}: {told}"} for row in members}
         for row in rows:
-            if self.chains[row] >= 0:
+            if self.annotations is not None and self.chains[row] >= 0:
                 try:
                     (found[row]["annotation"],) = _text_rows(
-                        self.folder / CHAINS, [int(self.chains[row])]
+                        self.annotations, [int(self.chains[row])]
                     )
                 except (OSError, ValueError) as error:
                     found[row]["annotation"] = {"status": "unreadable", "detail": str(error)}
@@ -266,7 +271,7 @@ def stamp_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
     Raises:
         UserError: The folder is not there any more.
     """
-    names = [folder / n for n in (RUN, DATASET, METADATA, QUARANTINE, CHAINS)]
+    names = [folder / n for n in (RUN, DATASET, CHAINS, METADATA, QUARANTINE, ANNOTATIONS)]
     try:
         names += sorted((folder / "data").glob("*.parquet"))
         stats = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in names if p.exists()]
@@ -275,6 +280,16 @@ def stamp_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
     if not stats:
         raise UserError(f"{folder} is not there any more, or holds no finished run or data set.")
     return tuple(stats)
+
+
+def _written_for(fingerprint: str, chains: Sequence[Path]) -> Path | None:
+    """The chains of a run, by the fingerprint that they name."""
+    for folder in chains:
+        with suppress(UserError):  # gone meanwhile, or damaged: then they are not shown
+            settings = read_json(folder / CHAINS).get("settings")
+            if isinstance(settings, dict) and settings.get("run") == fingerprint:
+                return folder / ANNOTATIONS
+    return None
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
