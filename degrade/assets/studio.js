@@ -147,11 +147,19 @@
   }
   if (!customElements.get("degrade-compare")) customElements.define("degrade-compare", Compare);
 
+  // The page may put a new feed in place of the old one, or change the attributes of the old one.
   class Feed extends HTMLElement {
+    static observedAttributes = Compare.observedAttributes;
+
     connectedCallback() {
+      for (const name of Feed.observedAttributes) this.attributeChangedCallback(name);
+    }
+
+    attributeChangedCallback(name) {
       const target = document.getElementById(this.getAttribute("for"));
-      for (const { name, value } of target ? [...this.attributes] : [])
-        if (name !== "for" && target.getAttribute(name) !== value) target.setAttribute(name, value);
+      const value = this.getAttribute(name);
+      if (target && value !== null && target.getAttribute(name) !== value)
+        target.setAttribute(name, value);
     }
   }
   if (!customElements.get("degrade-feed")) customElements.define("degrade-feed", Feed);

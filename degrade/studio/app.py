@@ -29,6 +29,9 @@ from degrade.studio.shelf import Shelf
 SESSIONS = 64
 """Visitors whose pictures are kept; the oldest is forgotten first."""
 
+_CLEANING = 300, 600
+"""Every so many seconds, uploads of that age that nothing was made of are deleted."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -59,7 +62,9 @@ class Parts:
 def build(shelf: Shelf, limits: Limits, parts: Parts) -> Any:
     """The page, not yet served."""
     gr = gateway.gradio()
-    with gr.Blocks(title="degrade studio", analytics_enabled=False, fill_width=True) as blocks:
+    with gr.Blocks(
+        title="degrade studio", analytics_enabled=False, fill_width=True, delete_cache=_CLEANING
+    ) as blocks:
         gr.HTML(
             f'<header class="dg-head"><h1>degrade studio</h1><p>degrade {pieces.text(__version__)}'
             "</p></header>"

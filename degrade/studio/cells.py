@@ -49,8 +49,8 @@ def row_cells(
         f'<article class="dg-item">{head}<div class="dg-cells">'
         f"{_picture(clean, 'Clean', name, max_pixels)}"
         f"{_picture(degraded, 'Degraded', name, max_pixels)}"
-        f'<section aria-label="Record">{_record(row)}</section>'
-        f'<section aria-label="Chain">{_chain(row)}</section></div></article>'
+        f'<section aria-label="Record" tabindex="0">{_record(row)}</section>'
+        f'<section aria-label="Chain" tabindex="0">{_chain(row)}</section></div></article>'
     )
 
 

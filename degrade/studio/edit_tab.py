@@ -43,7 +43,7 @@ class EditTab:
                 self.drawing = gr.Accordion("Draw a chain from a recipe", open=False)
                 self._chain_head()
                 self.steps = gr.Column()
-                self.anew = gr.Button("Draw everything anew", size="sm")
+                self.anew = gr.Button("Draw everything anew", size="sm", elem_classes="dg-quiet")
         self._texts()
         self._wire()
 
@@ -252,7 +252,13 @@ class EditTab:
         step = chain.step(uid)
         gr.HTML(looks.title(number, chain))
         intensity = gr.Slider(
-            0, 1, step.record.intensity, step=0.01, label="Intensity", elem_classes="dg-intensity"
+            0,
+            1,
+            step.record.intensity,
+            step=0.01,
+            label="Intensity",
+            interactive=True,
+            elem_classes="dg-intensity",
         )
         made = [(c, self._component(c)) for c in controls(step)]
         with gr.Row(elem_classes="dg-row dg-actions"):
@@ -275,7 +281,7 @@ class EditTab:
 
     def _component(self, c: Control) -> Any:
         gr = self.gr
-        common: dict[str, Any] = {"label": c.label, "info": c.info}
+        common: dict[str, Any] = {"label": c.label, "info": c.info, "interactive": True}
         if c.kind == "choice":
             return gr.Dropdown(list(c.kinds), value=c.value, **common)
         if c.kind == "draw":

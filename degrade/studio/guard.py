@@ -29,6 +29,10 @@ _HEADERS = {
 }
 
 
+class _TooLargeError(Exception):
+    """The body is above the limit."""
+
+
 class Guard:
     """Answers 404 to all but the listed addresses, and 413 to bodies above the limits.
 
@@ -65,15 +69,23 @@ class Guard:
             message = await receive()
             received += len(message.get("body", b""))
             if received > most:  # sent in chunks, without saying how many
-                raise ConnectionError("the body is above the limit")
+                raise _TooLargeError
             return message
 
+        started = False
+
         async def headed(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            started = True
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *_HEADERS.items()]
             await send(message)
 
-        await self.app(scope, counted, headed)
+        try:
+            await self.app(scope, counted, headed)
+        except _TooLargeError:
+            if not started:
+                await _answer(send, 413, b"too large")
 
 
 async def _answer(send: Send, status: int, body: bytes) -> None:
