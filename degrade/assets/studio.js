@@ -164,6 +164,11 @@
   }
   if (!customElements.get("degrade-feed")) customElements.define("degrade-feed", Feed);
 
+  // Typing into a list replaces what is chosen, as it does in the system's own.
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches?.(".dg-search input")) event.target.select();
+  });
+
   const copied = async (value) => {
     try {
       await navigator.clipboard.writeText(value);

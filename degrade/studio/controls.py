@@ -58,7 +58,8 @@ def controls(step: Step) -> list[Control]:
                 found.append(Control(name, "value", label, info, value, low, high, by))
             case Draw():
                 scale = side if d.relative else 1.0
-                low, high = min(d.low * scale, value), max(d.high * scale, value)
+                low = min(_short(d.low * scale), value)
+                high = max(_short(d.high * scale), value)
                 by = 1.0 if d.integer else (high - low) / _PARTS
                 label, info = f"{told} ({d.unit})", "Drawn once for the picture."
                 found.append(Control(name, "draw", label, info, value, low, high, by))
@@ -76,6 +77,10 @@ def _limits(d: Severity, side: int) -> tuple[float, float]:
     scale = side if d.relative else 1.0
     least, most = span(d)
     return least * scale, most * scale
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
 
 
 def _fine(width: float) -> float:

@@ -38,13 +38,13 @@ class EditTab:
         with gr.Row(elem_classes="dg-columns"):
             with gr.Column(scale=7, elem_classes="dg-left"):
                 self._viewer()
-            with gr.Column(scale=5, min_width=320):
+                self._texts()
+            with gr.Column(scale=5, min_width=320, elem_classes="dg-right"):
                 self._picker()
                 self.drawing = gr.Accordion("Draw a chain from a recipe", open=False)
                 self._chain_head()
                 self.steps = gr.Column()
                 self.anew = gr.Button("Draw everything anew", size="sm", elem_classes="dg-quiet")
-        self._texts()
         self._wire()
 
     # ---------------------------------------------------------------------------- components
@@ -75,15 +75,22 @@ class EditTab:
                 [ALL, *STAGES], value=ALL, label="Stage", scale=2, min_width=120
             )
             self.operator = gr.Dropdown(
-                self.operators(ALL), value="lens_blur", label="Operator", scale=3, min_width=150
+                self.operators(ALL),
+                value="lens_blur",
+                label="Operator",
+                scale=3,
+                min_width=150,
+                elem_classes="dg-search",
             )
             self.add = gr.Button("Add", variant="primary", scale=1, min_width=72)
 
     def _texts(self) -> None:
         gr = self.gr
-        with gr.Tabs():
-            with gr.Tab("Record"), gr.Row(elem_classes="dg-two"):
-                self.record, self.data = gr.HTML(), gr.HTML()
+        with gr.Tabs(elem_classes="dg-texts"):
+            with gr.Tab("Record"):
+                self.record = gr.HTML()
+            with gr.Tab("JSON"):
+                self.data = gr.HTML()
             with gr.Tab("Recipe"):
                 self.everything = gr.Checkbox(
                     True,
@@ -144,7 +151,8 @@ class EditTab:
             return looks.before(photo, full), *looks.look(photo, chain, full, everything)
 
         self.everything.input(show, seen, self.view, **options)
-        self.full.input(show_all, seen, [self.before, *self.view], **options)
+        slow = options | {"show_progress": "minimal"}
+        self.full.input(show_all, seen, [self.before, *self.view], **slow)
 
         def pick_stage(stage: str) -> Any:
             listed = self.operators(stage)
@@ -162,15 +170,16 @@ class EditTab:
 
         self.anew.click(anew, seen, self.structural, **options)
         opened = [self.photo, self.full, self.before, *self.structural]
+        listed = [*opened, self.pick]
 
         def pick(name: str, chain: Chain, everything: bool) -> Any:
             return self.opened(lambda: self._given(name), chain, everything)
 
         def uploaded(file: str, chain: Chain, everything: bool) -> Any:
-            return self.opened(lambda: self._uploaded(file), chain, everything)
+            return *self.opened(lambda: self._uploaded(file), chain, everything), None
 
         self.pick.input(pick, [self.pick, self.chain, self.everything], opened, **options)
-        self.upload.upload(uploaded, [self.upload, self.chain, self.everything], opened, **options)
+        self.upload.upload(uploaded, [self.upload, self.chain, self.everything], listed, **options)
 
         with self.steps:
             triggers = [self.structure.change]
@@ -260,7 +269,8 @@ class EditTab:
             interactive=True,
             elem_classes="dg-intensity",
         )
-        made = [(c, self._component(c)) for c in controls(step)]
+        with gr.Row(elem_classes="dg-params"):
+            made = [(c, self._component(c)) for c in controls(step)]
         with gr.Row(elem_classes="dg-row dg-actions"):
             actions: list[tuple[str, Callable[[Chain], Chain], bool]] = [
                 ("Up", lambda c: c.move(uid, -1), number > 1),
@@ -281,7 +291,12 @@ class EditTab:
 
     def _component(self, c: Control) -> Any:
         gr = self.gr
-        common: dict[str, Any] = {"label": c.label, "info": c.info, "interactive": True}
+        common: dict[str, Any] = {
+            "label": c.label,
+            "info": c.info,
+            "interactive": True,
+            "min_width": 170,
+        }
         if c.kind == "choice":
             return gr.Dropdown(list(c.kinds), value=c.value, **common)
         if c.kind == "draw":

@@ -35,7 +35,12 @@ class GridTab:
         )
         with gr.Row(elem_classes="dg-row", equal_height=True):
             operator = gr.Dropdown(
-                edit.operators(), value="motion_blur", label="Operator", scale=3, min_width=180
+                edit.operators(),
+                value="motion_blur",
+                label="Operator",
+                scale=3,
+                min_width=180,
+                elem_classes="dg-search",
             )
             listed = ", ".join(f"{i:g}" for i in INTENSITIES)
             intensities = gr.Textbox(listed, label="Intensities", scale=3, min_width=180)

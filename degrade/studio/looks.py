@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from degrade.errors import UserError
 from degrade.schema import describe
@@ -73,7 +74,8 @@ def look(
         [
             ("PSNR", pieces.decibels(found.psnr), "Peak signal-to-noise ratio; higher is nearer"),
             ("SSIM", ssim, "Structural similarity, Gaussian window; 1 is equal"),
-            ("Picture", f"{photo.width} x {photo.height} px", "Upright, as it would be degraded"),
+            ("Size", f"{photo.width} x {photo.height} px", "Upright, as it would be degraded"),
+            ("Picture", Path(photo.name).name, photo.name),
         ]
     )
     if photo.reduced:
