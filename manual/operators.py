@@ -78,7 +78,8 @@ def page(op: Operator, shots: list[gallery.Shot], fixed: str, damage: str) -> st
         f'<p class="tags">{tags}</p>',
         _figures(op, shots),
         f"Drawn alike at all intensities here: {fixed}." if fixed else "",
-        f"```bash\ndegrade-cli synth photos out --recipe single --op {op.name} --intensity 0.5\n```",
+        "```bash\n"
+        f"degrade-cli synth photos out --recipe single --op {op.name} --intensity 0.5\n```",
         "## Model" if gallery.model(op) else "",
         gallery.model(op),
         "## Parameters",

@@ -64,9 +64,9 @@ EXIT_CODES = """\
 | 3 | done, but some rows failed; they are kept with their reason |
 | 130 | interrupted with ^C; what is finished is kept, and the same command goes on |
 
-Progress goes to stderr and only where that is a terminal. `--quiet` leaves out progress and summary,
-`--json` prints for programs. `--install-completion` sets up completion for bash, zsh, fish and
-PowerShell.
+Progress goes to stderr, and only where that is a terminal. `--quiet` leaves out progress and
+summary, `--json` prints for programs. `--install-completion` sets up completion for bash, zsh, fish
+and PowerShell.
 """
 
 
