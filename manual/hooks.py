@@ -10,7 +10,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from manual import operators, reference
+from manual import formulas, operators, reference
 
 ROOT = Path(__file__).parents[1]
 COPIED = "files"
@@ -48,7 +48,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Lead links to files of the repository to their copies in the site."""
+    """Put made tables in, and lead links to files of the repository to their copies in the site."""
+    if formulas.MARK in markdown:
+        markdown = markdown.replace(formulas.MARK, formulas.table(Path(config.docs_dir)))
 
     def led(match: re.Match[str]) -> str:
         name = _outside(match[2])

@@ -49,6 +49,7 @@ _GROWN = "half an hour of training; `python benchmarks/end_to_end.py OUT` gives 
 NOT_RUN = {
     r"^python3 -m venv": _INDEX,
     r"^(\S*/)?pip install": _INDEX,
+    r"^source ": "changes a shell, and there is none; what it activates is installed by .ci/run",
     r"^make (check|golden)": "runs the whole suite, of which this is a part, or rewrites its files",
     r"^make models": _INDEX,
     r"^python -m pytest": "runs a part of the suite",

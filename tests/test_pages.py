@@ -15,6 +15,7 @@ from annotate.testing.faultserver import FaultServer, serving
 from degrade.registry import TABLE
 from degrade.runs import read_json
 from degrade.schema import Chain
+from tests import hubserver, hubstate
 from tests.conftest import API_KEY
 from tests.hubserver import TOKEN, hub
 from tests.pages_help import (
@@ -52,6 +53,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         return made(model, processor, asked, min(most, 4), *rest)  # random weights talk to the end
 
     monkeypatch.setattr(answers, "generate", short)
+    for module in (hubserver, hubstate):
+        monkeypatch.setattr(module, "OWNER", "user")
     operators = dict(TABLE)
     said = Obedient(tmp_path / "out", tmp_path / "photos" / "questions.jsonl")
     with serving(FaultServer(said)) as server, hub() as hub_server, cached_in(tmp_path / "cache"):
