@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from manual import formulas, operators, reference
+from manual import formulas, operators, reference, remote
 
 ROOT = Path(__file__).parents[1]
 COPIED = "files"
@@ -19,7 +20,11 @@ COPIED = "files"
 PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Files of the repository that are pages of the site."""
 
+WIDE = {"calibration.md", "severity.md", "speed.md", "published.md"}
+"""Pages whose tables take the place of the table of contents."""
+
 _LINK = re.compile(r"(\]\()(?!\w+:|#)([^)#\s]+)(#[^)]*)?\)")
+_NUMBERS = re.compile(r"<td>([\d.,+%/\[\] -]+)</td>")
 _ROLE = re.compile(r":(?:mod|class|func|meth|data|attr):<code>(~?)([\w.]+)</code>")
 
 
@@ -52,6 +57,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if formulas.MARK in markdown:
         markdown = markdown.replace(formulas.MARK, formulas.table(Path(config.docs_dir)))
 
+    if page.file.src_uri in WIDE:
+        page.meta["hide"] = ["toc"]
+
     def led(match: re.Match[str]) -> str:
         name = _outside(match[2])
         if name is None:
@@ -62,14 +70,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn the roles in docstrings into links."""
+    """Turn the roles in docstrings into links, and keep cells of numbers on one line."""
 
     def linked(match: re.Match[str]) -> str:
         name = match[2]
         shown = name.rpartition(".")[2] if match[1] else name
         return f'<autoref identifier="{name}" optional><code>{shown}</code></autoref>'
 
-    return _ROLE.sub(linked, html)
+    return _NUMBERS.sub(r'<td class="numbers">\1</td>', _ROLE.sub(linked, html))
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Refuse a site that would load anything from elsewhere."""
+    if found := list(remote.fetched(Path(config.site_dir))):
+        raise PluginError("The site must not load anything from elsewhere:\n" + "\n".join(found))
 
 
 def _outside(target: str) -> str | None:

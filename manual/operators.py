@@ -125,12 +125,13 @@ def index() -> str:
         "# Operators",
         f"{len(ops.names())} operators, all on the same photograph at intensity 0.5. Each has a "
         "page with its model, parameters and sources. `degrade-cli ops NAME` prints the same, and "
-        "`degrade-cli gallery OUT` draws such a page of a picture of yours.",
+        "`degrade-cli gallery OUT` draws such a page of a picture of yours. The families are in "
+        "[two halves](../recipes.md#families), *seen* and *unseen*.",
     ]
     for half, kinds in families().items():
         for family, meaning in kinds.items():
             members = by_family()[family]
-            parts.append(f"## {family.capitalize()}\n\n{meaning.capitalize()}. Half: {half}.")
+            parts.append(f"## {family.capitalize()}\n\n{meaning.capitalize()} ({half}).")
             parts.append(_thumbnails(members))
     parts += ["## By stage", "The stages follow a picture's way. " + _stages(), table()]
     parts.append(
@@ -204,18 +205,28 @@ def _reduced(data: bytes) -> bytes:
 
 
 def _measured(calibration: Path) -> dict[str, str]:
-    """Of each operator, the row of docs/calibration.md that `benchmarks/calibration.py` wrote."""
+    """Of each operator, a table of the row that `benchmarks/calibration.py` wrote there."""
     text = calibration.read_text("utf-8")
-    head = re.search(r"^\| operator \|.*\n\|[-|]+\|$", text, re.MULTILINE)
+    head = re.search(r"^\| operator \|(.*)\|\n\|[-|]+\|$", text, re.MULTILINE)
     if head is None:
         raise ValueError(f"{calibration} has no table of operators.")
-    titles, rule = (_without_first(line) for line in head[0].split("\n"))
-    rows = re.findall(r"^\| (\w+)(?: \\?\*)? \|(.*)$", text[head.end() :], re.MULTILINE)
-    return {name: f"{titles}\n{rule}\n|{row}" for name, row in rows}
+    titles = [title.strip() for title in head[1].split("|")]
+    rows = re.findall(r"^\| (\w+)(?: \\?\*)? \|(.*)\|$", text[head.end() :], re.MULTILINE)
+    return {name: _transposed(titles, cells.split("|")) for name, cells in rows}
 
 
-def _without_first(row: str) -> str:
-    return "|" + row.lstrip("|").partition("|")[2]
+def _transposed(titles: list[str], cells: list[str]) -> str:
+    """``1-SSIM at .1 / .25`` and ``0.1 / 0.2`` as a table with a row for each intensity."""
+    columns: dict[str, dict[str, str]] = {}
+    for title, cell in zip(titles, cells, strict=True):
+        name, _, intensities = re.split(r" (at|of) (?=\.)", title)
+        values = zip(intensities.split(" / "), cell.strip().split(" / "), strict=True)
+        columns[name] = {f"{float(i):g}": value for i, value in values}
+    rows = [f"| intensity | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
+    for intensity in dict.fromkeys(i for column in columns.values() for i in column):
+        values = [column.get(intensity, "") for column in columns.values()]
+        rows.append(f"| {intensity} | {' | '.join(values)} |")
+    return "\n".join(rows)
 
 
 def _shots(op: Operator, clean: torch.Tensor) -> tuple[list[gallery.Shot], str]:

@@ -48,10 +48,22 @@ API = {
         "builders.hub",
         "builders.replay",
     ],
-    "Rewards and metrics": ["trainer.rewards", "trainer.metrics"],
+    "Rewards and metrics": [
+        "trainer.rewards",
+        "trainer.metrics",
+        "trainer.metrics.levels",
+        "trainer.metrics.perception",
+        "trainer.metrics.corruption",
+        "trainer.metrics.rbench",
+        "trainer.metrics.cost",
+        "trainer.metrics.intervals",
+    ],
     "Training and evaluation": ["trainer.config", "trainer.data", "trainer.evaluation.options"],
 }
 """Pages of the API and the modules on each."""
+
+MEMBERS = {"degrade.ops": ["get", "exists", "names"]}
+"""Modules of which some members alone are shown."""
 
 EXIT_CODES = """\
 ## Exit codes
@@ -85,7 +97,7 @@ def files() -> Iterator[tuple[str, str]]:
     """The pages, by their place in the site."""
     yield "cli.md", command_line()
     for title, modules in API.items():
-        yield _uri(title), "\n\n".join([f"# {title}", *(f"::: {name}" for name in modules)]) + "\n"
+        yield _uri(title), "\n\n".join([f"# {title}", *map(_module, modules)]) + "\n"
 
 
 def command_line() -> str:
@@ -93,7 +105,19 @@ def command_line() -> str:
     command = typer.main.get_command(cli.app)
     context = typer.Context(command, info_name="degrade-cli")
     text = get_docs_for_click(obj=command, ctx=context, name="degrade-cli", title="Command line")
+    for group in (command, *command.commands.values()):
+        text = _summaries(text, group)
     return examples_fenced(text).replace("\n## ", f"\n{EXIT_CODES}\n## ", 1)
+
+
+def _summaries(text: str, group: Any) -> str:
+    """The lists of commands with whole sentences in place of cut ones."""
+    for name, command in getattr(group, "commands", {}).items():
+        summary = " ".join((command.help or "").split("\n\n")[0].split())
+        text = re.sub(
+            rf"^\* `{name}`: .*\.\.\.$", f"* `{name}`: {summary}", text, flags=re.MULTILINE
+        )
+    return text
 
 
 def examples_fenced(text: str) -> str:
@@ -104,6 +128,12 @@ def examples_fenced(text: str) -> str:
         return "**Examples**:\n\n```bash\n" + "\n".join(lines) + "\n```\n\n"
 
     return re.sub(r"^Examples?:\n((?:(?: {2,}.*)?\n)+)", fenced, text, flags=re.MULTILINE)
+
+
+def _module(name: str) -> str:
+    """A module's entry; what it takes from another module stands there."""
+    chosen = MEMBERS.get(name)
+    return f"::: {name}" + (f"\n    options:\n      members: {chosen}" if chosen else "")
 
 
 def _uri(title: str) -> str:

@@ -18,7 +18,7 @@ from builders.export import formats
 from builders.sources import SourceSpec, kinds
 from degrade import recipe
 from degrade.families import families
-from degrade.schema import Record
+from degrade.schema import Code, Record
 from trainer import config, preflight, rewards
 from trainer.evaluation.free import FREE
 from trainer.evaluation.options import FINDS, MISSES
@@ -150,3 +150,9 @@ def halves() -> str:
 @pytest.mark.parametrize("made", [presets, halves])
 def test_the_page_on_recipes_lists_what_there_is(made: Callable[[], str]) -> None:
     assert made() in RECIPES, f"paste this into docs/recipes.md:\n{made()}"
+
+
+def test_the_page_on_chains_explains_every_code() -> None:
+    text = (ROOT / "docs" / "annotate.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| ", text.partition("## What is checked")[2], re.MULTILINE)
+    assert sorted(listed) == sorted(get_args(Code))
