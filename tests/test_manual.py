@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,7 @@ def test_the_command_line_is_told_in_full() -> None:
     examples = [b.text for b in blocks(text) if b.language == "bash"]
     assert len(examples) > 5
     for command in (c for example in examples for c in commands(example)):
-        parse(shlex.split(command.text), loosely=True)
+        parse(command.words, loosely=True)
 
 
 def test_the_formulas_stand_beside_the_operators_of_their_names(tmp_path: Path) -> None:
