@@ -75,7 +75,7 @@ def page(op: Operator, shots: list[gallery.Shot], fixed: str, damage: str) -> st
     parts = [
         f"# {op.label}",
         f"{op.summary}",
-        f'<p class="tags">{tags}</p>',
+        f'<p class="tags" data-search-exclude>{tags}</p>',
         _figures(op, shots),
         f"Drawn alike at all intensities here: {fixed}." if fixed else "",
         "```bash\n"
@@ -177,7 +177,7 @@ def _thumbnails(members: list[Operator]) -> str:
         f'<figcaption><a href="{op.name}.md">{html.escape(op.label)}</a></figcaption></figure>'
         for op in members
     ]
-    return f'<div class="shots small">{"".join(cells)}</div>'
+    return f'<div class="shots small" data-search-exclude>{"".join(cells)}</div>'
 
 
 def _figures(op: Operator, shots: list[gallery.Shot]) -> str:
@@ -189,7 +189,7 @@ def _figures(op: Operator, shots: list[gallery.Shot]) -> str:
             f'alt="{html.escape(shot.alt(op))}">'
             f"<figcaption><b>{name}</b> {html.escape(shot.values)}</figcaption></figure>"
         )
-    return f'<div class="shots">{"".join(cells)}</div>'
+    return f'<div class="shots" data-search-exclude>{"".join(cells)}</div>'
 
 
 def _file(name: str, shot: gallery.Shot) -> str:

@@ -9,10 +9,11 @@ if (location.protocol === "file:") {
       frame.title = "search"
       document.body.append(frame)
       const inside = frame.contentWindow
+      const base = new URL(url, document.baseURI)
       const load = (source) =>
         new Promise((done, failed) => {
           const script = inside.document.createElement("script")
-          script.src = new URL(source, url).href
+          script.src = new URL(source, base).href
           script.onload = done
           script.onerror = failed
           inside.document.body.append(script)
@@ -20,7 +21,7 @@ if (location.protocol === "file:") {
       inside.importScripts = (...sources) =>
         sources.reduce((before, source) => before.then(() => load(source)), Promise.resolve())
       inside.postMessage = (data) => this.dispatchEvent(new MessageEvent("message", { data }))
-      this.ready = load(url)
+      this.ready = load(base)
       this.inside = inside
     }
     postMessage(data) {
