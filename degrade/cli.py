@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -19,6 +18,7 @@ from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
     Device,
+    Patience,
     Quiet,
     Workers,
     err,
@@ -28,8 +28,10 @@ from degrade.console import (
     say,
 )
 from degrade.errors import UserError
+from degrade.storage import PATIENCE, Place
 from trainer import cli as trainer
 
+CLUSTER = "Cluster"
 EXIT_DIFFERS, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
@@ -81,8 +83,10 @@ def _root(
 
 @app.command()
 def synth(
-    src: Annotated[Path, typer.Argument(metavar="SRC", help="Folder of pictures, or one picture.")],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    src: Annotated[
+        str, typer.Argument(metavar="SRC", help="Folder of pictures, or one picture; path or URL.")
+    ],
+    dest: Annotated[str, typer.Argument(metavar="OUT", help="Folder to write; path or URL.")],
     recipe: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "robust-r1",
     op: Annotated[
         list[str] | None, typer.Option(help="Only this operator; may be repeated.")
@@ -124,6 +128,30 @@ def synth(
         ),
     ] = None,
     workers: Workers = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Threads of this machine, or a Ray cluster.", rich_help_panel=CLUSTER),
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a running Ray cluster, or auto (default: one of this machine, for this run).",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    ray_workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="(default: one a CPU or GPU)", rich_help_panel=CLUSTER),
+    ] = None,
+    shared: Annotated[
+        bool,
+        typer.Option(
+            "--shared",
+            help="Local paths mean the same files on all machines of the cluster.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = False,
+    patience: Patience = PATIENCE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in OUT.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Insist on going on with an unfinished run.")
@@ -138,9 +166,14 @@ def synth(
         degrade-cli synth photos out
 
         degrade-cli synth photos out --recipe single --op motion_blur --intensity 0.4
+
+        degrade-cli synth s3://bucket/photos s3://bucket/out --format parquet
+
+        degrade-cli synth s3://bucket/photos s3://bucket/out --engine ray --address auto
     """
     from degrade import recipe as recipes
     from degrade.executor import Options, Synth
+    from degrade.storage import place
 
     chosen = recipes.load(recipe).narrowed(op or (), intensity, families)
     options = Options(
@@ -154,20 +187,35 @@ def synth(
         encode=encode,
         split=split,
         limit=limit,
+        away=engine == "ray" and address is not None,
     )
-    run = Synth(src, dest, chosen, seed, options)
+    on_cluster = _cluster(engine, address, ray_workers, shared)
+    source, out_folder = place(src, patience), place(dest, patience)
+    run = Synth(source, out_folder, chosen, seed, options)
     with progress_bar("degrading", quiet) as progress:
-        result = run.run(overwrite=overwrite, resume=resume, progress=progress)
+        result = run.run(overwrite, resume, progress, on_cluster)
     counts = result["counts"]
     if result["already_finished"] and not quiet:
         say(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
     elif not quiet:
-        _summary(dest, result)
+        _summary(out_folder, result)
     if counts["failed"]:
         raise typer.Exit(EXIT_QUARANTINE)
 
 
-def _summary(dest: Path, result: dict[str, Any]) -> None:
+def _cluster(engine: str, address: str | None, workers: int | None, shared: bool) -> Any:
+    given = {"--address": address, "--ray-workers": workers, "--shared": shared}
+    if engine == "ray":
+        from degrade.ray_engine import RayEngine
+
+        return RayEngine(address, workers, shared)
+    for name, value in given.items():
+        if value:
+            raise UserError(f"{name} is for --engine ray.")
+    return None
+
+
+def _summary(dest: Place, result: dict[str, Any]) -> None:
     from degrade import ops
     from degrade.schema import STAGES
 
@@ -193,24 +241,27 @@ def _summary(dest: Path, result: dict[str, Any]) -> None:
 
 @app.command()
 def verify(
-    run: Annotated[Path, typer.Argument(metavar="OUT", help="A finished run.")],
+    run: Annotated[str, typer.Argument(metavar="OUT", help="A finished run; path or URL.")],
     sample: Annotated[
         int | None, typer.Option(min=1, help="Check N rows, spread over the run.")
     ] = None,
     source: Annotated[
-        Path | None, typer.Option(help="Where the clean pictures are, if they moved.")
+        str | None, typer.Option(help="Where the clean pictures are, if they moved.")
     ] = None,
     device: Device = "auto",
     workers: Workers = None,
+    patience: Patience = PATIENCE,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Replay the records of a run and compare with its pictures; exit 1 where one differs."""
     from degrade.runs import host_threads
+    from degrade.storage import place
     from degrade.verify import Verifier
 
     count = host_threads(workers)
-    verifier = Verifier(run, source, device, count)
+    moved = place(source, patience) if source else None
+    verifier = Verifier(place(run, patience), moved, device, count)
     total = min(sample or verifier.total, verifier.total)
     differences, checked = [], 0
     with progress_bar("replaying", quiet or as_json) as progress:

@@ -34,6 +34,14 @@ Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Host threads. (default: all cores)", rich_help_panel="Machine"),
 ]
+Patience = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="Seconds to go on asking a store that does not answer.",
+        rich_help_panel="Machine",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
 
 ENDPOINT, LIMITS = "Endpoint", "Limits and money"
