@@ -224,8 +224,8 @@ def _transposed(titles: list[str], cells: list[str]) -> str:
         columns[name] = {f"{float(i):g}": value for i, value in values}
     rows = [f"| intensity | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
     for intensity in dict.fromkeys(i for column in columns.values() for i in column):
-        values = [column.get(intensity, "") for column in columns.values()]
-        rows.append(f"| {intensity} | {' | '.join(values)} |")
+        row = [column.get(intensity, "") for column in columns.values()]
+        rows.append(f"| {intensity} | {' | '.join(row)} |")
     return "\n".join(rows)
 
 

@@ -102,7 +102,7 @@ def files() -> Iterator[tuple[str, str]]:
 
 def command_line() -> str:
     """Every command with its arguments and options, as `--help` tells them."""
-    command = typer.main.get_command(cli.app)
+    command: Any = typer.main.get_command(cli.app)
     context = typer.Context(command, info_name="degrade-cli")
     text = get_docs_for_click(obj=command, ctx=context, name="degrade-cli", title="Command line")
     for group in (command, *command.commands.values()):

@@ -21,7 +21,7 @@ SMALLER = [
     Smaller(r"build dataset robust-r1-11k", "--scale 0.001", "12,000 rows take 15 minutes"),
     Smaller(r"gallery gallery", "--op fog --side 64", "62 operators take half a minute"),
     Smaller(
-        r"^degrade-cli preview .* sheet",
+        r"^degrade-cli preview .* sheet.png$",
         "--op fog --op rain --cell 64",
         "62 operators take as long",
     ),

@@ -19,12 +19,12 @@ from builders.sources import SourceSpec, kinds
 from degrade import recipe
 from degrade.families import families
 from degrade.schema import Code, Record
+from tests.pages_help import PAGES
 from trainer import config, preflight, rewards
 from trainer.evaluation.free import FREE
 from trainer.evaluation.options import FINDS, MISSES
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
 EVALUATION = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
 DATASETS = (ROOT / "docs" / "datasets.md").read_text("utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text("utf-8")
@@ -113,11 +113,14 @@ def test_the_page_on_training_lists_every_key_reward_and_reason() -> None:
     assert set(listed) == set(reasons)
 
 
-def test_every_file_that_the_readme_links_exists() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
-    for command in re.findall(r"python (benchmarks/\w+\.py)", README):
-        assert (ROOT / command).exists(), command
+def test_every_file_that_pages_link_or_run_exists() -> None:
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
+            made = re.match(r"(operators|api)/|cli\.md|contributing\.md", target)
+            assert made or (page.parent / target).exists(), (page.name, target)
+        for command in re.findall(r"python (benchmarks/\w+\.py)", text):
+            assert (ROOT / command).exists(), (page.name, command)
 
 
 # -------------------------------------------------------------------------------- evaluation
