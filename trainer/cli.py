@@ -258,8 +258,7 @@ def accelerate_file(
     Examples:
         degrade-cli train accelerate zero3
 
-        accelerate launch --config_file "$(degrade-cli train accelerate zero3)" -m degrade.cli
-        train sft qwen2.5-vl-3b out --data data
+        accelerate launch --config_file FILE -m degrade.cli train sft mine.yaml out --data data
     """
     from importlib import resources
 
