@@ -1,6 +1,8 @@
 """Rows of a run or data set as HTML: clean, degraded, record and chain side by side. No torch."""
 
-from __future__ import os
+from __future__ import annotations
+
+import os
 
 from collections.abc import Sequence
 from pathlib import Path
