@@ -14,6 +14,7 @@ from annotate.cli import Chains, annotate
 from builders import cli as builders
 from degrade import __version__, cli_report, completion
 from degrade import cli_look as look
+from degrade.cli_studio import studio_command
 from degrade.console import (
     EXIT_FOUND,
     EXIT_INTERRUPTED,
@@ -359,6 +360,7 @@ app.command("families")(look.list_families)
 app.command("recipes")(look.list_recipes)
 app.command()(look.preview)
 app.command()(look.gallery)
+app.command()(studio_command(trainer.asker, trainer.page_of))
 app.command()(annotate)
 app.add_typer(builders.build, name="build")
 app.add_typer(trainer.train, name="train")

@@ -135,9 +135,9 @@ def resumable(command: Callable[P, R]) -> Callable[P, R]:
 
 
 @contextmanager
-def stoppable(what: str) -> Iterator[threading.Event]:
-    """Gives what tells a job to stop at its next good place: set by ^C. A second ^C ends it where
-    it stands.
+def stoppable(what: str) -> Iterator[Callable[[], bool]]:
+    """Gives what tells a job whether to stop at its next good place: after ^C. A second ^C ends it
+    where it stands.
 
     Args:
         what: What is finished first, for people.
@@ -152,11 +152,11 @@ def stoppable(what: str) -> Iterator[threading.Event]:
 
     deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # as a shell's background jobs are
     if deaf or threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield asked.is_set
         return
     before = signal.signal(signal.SIGINT, hear)
     try:
-        yield asked
+        yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -25,9 +25,20 @@ from degrade.console import (
 )
 from degrade.errors import UserError, unknown
 from trainer.evaluation.cli import evaluate
-from trainer.evaluation.report.cli import Bench, Failures, Name, Unseen, is_evaluation, report
+from trainer.evaluation.report.cli import (
+    Bench,
+    Failures,
+    Name,
+    Unseen,
+    is_evaluation,
+    page_of,
+    report,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from degrade.images import Pixels
     from degrade.schema import Question
     from trainer.ask import Reply
 
@@ -37,8 +48,10 @@ __all__ = [
     "Name",
     "Unseen",
     "ask",
+    "asker",
     "evaluate",
     "is_evaluation",
+    "page_of",
     "report",
     "train",
 ]
@@ -245,8 +258,7 @@ def accelerate_file(
     Examples:
         degrade-cli train accelerate zero3
 
-        accelerate launch --config_file "$(degrade-cli train accelerate zero3)" -m degrade.cli
-        train sft qwen2.5-vl-3b out --data data
+        accelerate launch --config_file FILE -m degrade.cli train sft mine.yaml out --data data
     """
     from importlib import resources
 
@@ -311,6 +323,43 @@ def ask(
     _show(reply, asked, as_json)
     if reply.chain is None:
         raise typer.Exit(EXIT_QUARANTINE)
+
+
+def asker(
+    model: str, base_url: str | None, endpoint: bool, key_env: str, max_tokens: int
+) -> Callable[[Pixels, Question], tuple[str, int]]:
+    """What asks a model about pictures and gives its text and tokens; a local one is loaded now.
+
+    Args:
+        model: Folder of a run or a model, or name at the endpoint.
+        base_url: Ask this endpoint, up to /v1.
+        endpoint: Ask OpenAI, or OPENAI_BASE_URL.
+        key_env: Environment variable with the API key.
+        max_tokens: Longer answers are cut off.
+
+    Raises:
+        UserError: There is no such model, or an extra is not installed.
+    """
+    from trainer import ask as asking
+
+    if not (base_url or endpoint):
+        local = asking.Local(model)
+
+        def ask_local(pixels: Pixels, question: Question) -> tuple[str, int]:
+            reply = local.ask(pixels, question, max_tokens)
+            return reply.text, reply.tokens
+
+        return ask_local
+
+    def ask_endpoint(pixels: Pixels, question: Question) -> tuple[str, int]:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "ask.sqlite"
+            reply = asking.ask_endpoint(
+                model, pixels, question, max_tokens, base_url, key_env, file
+            )
+        return reply.text, reply.tokens
+
+    return ask_endpoint
 
 
 def _show(reply: Reply, asked: Question, as_json: bool) -> None:

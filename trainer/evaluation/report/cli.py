@@ -110,3 +110,16 @@ def report(
         for model in models:
             say(f"{model.tag}  {model.name}")
         say(f"Open {written[0]}; its tables are in {written[1]}.")
+
+
+def page_of(folder: Path) -> str:
+    """The page of one evaluation as HTML, without its pictures; nothing is written.
+
+    Raises:
+        UserError: Not a finished evaluation.
+    """
+    from trainer.evaluation.report import page
+    from trainer.evaluation.report.read import read
+
+    models = read([folder], ())
+    return page.render(page.content(models, None, page.unseen_of(models, None), 0), page.HTML)
