@@ -10,6 +10,7 @@ import typer
 from typer.cli import get_docs_for_click
 
 from degrade import cli
+from degrade.console import EXITS
 
 API = {
     "Operators and recipes": [
@@ -65,21 +66,18 @@ API = {
 MEMBERS = {"degrade.ops": ["get", "exists", "names"]}
 """Modules of which some members alone are shown."""
 
-EXIT_CODES = """\
-## Exit codes
-
-| code | meaning |
-|---|---|
-| 0 | done |
-| 1 | `verify` or `validate` found a difference |
-| 2 | a mistake, a full disk, an endpoint that cannot be used; the message says what to do |
-| 3 | done, but some rows failed; they are kept with their reason |
-| 130 | interrupted with ^C; what is finished is kept, and the same command goes on |
-
-Progress goes to stderr, and only where that is a terminal. `--quiet` leaves out progress and
-summary, `--json` prints for programs. `--install-completion` sets up completion for bash, zsh, fish
-and PowerShell.
-"""
+EXIT_CODES = "\n".join(
+    (
+        "## Exit codes",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+        *(f"| {code} | {text} |" for code, text in EXITS.items()),
+        "",
+        "What else all commands share: [At the command line](command-line.md).",
+        "",
+    )
+)
 
 
 def nav() -> list[Any]:

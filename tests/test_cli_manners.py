@@ -23,6 +23,7 @@ from builders.export import formats
 from degrade import console, ops, recipe
 from degrade.cli import app
 from degrade.timing import TIMING
+from manual.reference import command_line
 from tests.conftest import PHOTOS
 from tests.dataset_help import small_dataset
 from tests.hearing import COMMAND
@@ -69,8 +70,8 @@ def test_every_command_has_an_example_that_is_understood(
         command.make_context(path[-1], words[len(path) :])  # raises where it is not understood
 
 
-PLAIN = {("train", "accelerate")}
-"""What prints one path, to be put into another command."""
+PLAIN = {("train", "accelerate"), ("studio",)}
+"""What prints one path, to be put into another command; and a page that stays open."""
 
 
 @pytest.mark.parametrize(("path", "command"), NAMED)
@@ -89,8 +90,7 @@ def test_every_command_speaks_json_and_shares_its_options(
 
 def test_exit_codes_are_told_once_and_the_same_everywhere() -> None:
     shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
-    page = (ROOT / "docs" / "command-line.md").read_text("utf-8")
-    listed = re.findall(r"^\| (\d+) \| (.*) \|$", page, re.MULTILINE)
+    listed = re.findall(r"^\| (\d+) \| (.*) \|$", command_line(), re.MULTILINE)
     assert listed == [(str(code), text) for code, text in console.EXITS.items()]
     for code, text in console.EXITS.items():
         assert f"{code} {text}" in " ".join(shown.split())
