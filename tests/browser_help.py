@@ -1,4 +1,4 @@
-"""A real browser for tests of pages: found, watched, and driven at two widths."""
+"""A page in a real browser: chromium without a head, and what it said and asked for meanwhile."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 WIDE, NARROW = (1280, 900), (390, 844)
 
 UNNAMED = """
@@ -31,70 +31,56 @@ UNNAMED = """
   })
   .map(e => e.outerHTML.slice(0, 200))
 """
-"""Controls and pictures that a screen reader would find no name for."""
+_FOCUSED = """
+(e => (e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || '').trim())
+(document.activeElement)
+"""
 
 
-def chromium() -> str:
-    """The browser's program; the test is skipped where there is none."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
-        pytest.skip("there is no Chromium: `make browser` installs it")
-    return found
+@dataclass
+class Seen:
+    """What a browser told: errors of the console and of scripts, addresses that it asked for."""
+
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def watch(self, page: Any) -> None:
+        """Listen to a page from now on."""
+        page.on(
+            "console",
+            lambda said: (
+                self.errors.append(said.text) if said.type in ("error", "warning") else None
+            ),
+        )
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def abroad(self, home: str) -> list[str]:
+        """Requests to anywhere but this server."""
+        own = (home, "data:", "blob:", "about:srcdoc")
+        return [url[:120] for url in self.requests if not url.startswith(own)]
 
 
-class Watched:
-    """A page in a window of its own that remembers what it complained of and asked for."""
-
-    def __init__(self, page: Any, home: str) -> None:
-        self.page, self.home = page, home
-        self.complaints: list[str] = []
-        self.asked: list[str] = []
-        page.set_default_timeout(15_000)
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-
-    def _console(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
-
-    @property
-    def abroad(self) -> list[str]:
-        """Requests to anywhere but the page's own server."""
-        own = (self.home, "data:", "blob:", "about:srcdoc")
-        return [url[:120] for url in self.asked if not url.startswith(own)]
-
-    def fits(self) -> bool:
-        """Whether nothing needs scrolling sideways."""
-        width = self.page.evaluate("document.documentElement.scrollWidth")
-        return bool(width <= self.page.viewport_size["width"])
-
-    def unnamed(self) -> list[str]:
-        """See :data:`UNNAMED`."""
-        return list(self.page.evaluate(UNNAMED))
-
-    def tabbed(self, most: int) -> list[str]:
-        """What the Tab key reaches from the top, by name: label, text or title."""
-        self.page.evaluate("document.activeElement?.blur(); window.scrollTo(0, 0)")
-        found = []
-        for _ in range(most):
-            self.page.keyboard.press("Tab")
-            found.append(
-                self.page.evaluate(
-                    "(e => (e.getAttribute('aria-label') || e.labels?.[0]?.textContent || "
-                    "e.textContent || '').trim())(document.activeElement)"
-                )
-            )
-        return found
+def executable() -> str:
+    """The browser; a test that needs one is skipped where there is none."""
+    names = (
+        os.environ.get("DEGRADE_CHROMIUM", ""),
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+    )
+    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    return found or pytest.skip("there is no chromium: `make browser` installs it")
 
 
 @contextmanager
-def windows() -> Iterator[Any]:
-    """A running browser; ``browser.new_context`` opens a window of its own."""
+def running() -> Iterator[Any]:
+    """A browser that several tests may open windows of."""
     from playwright.sync_api import sync_playwright
 
+    path = executable()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:
             yield browser
         finally:
@@ -102,16 +88,46 @@ def windows() -> Iterator[Any]:
 
 
 @contextmanager
-def opened(browser: Any, address: str, size: tuple[int, int] = WIDE) -> Iterator[Watched]:
-    """A page of the address in a window of this size, watched from the first request."""
+def window(browser: Any, url: str, size: tuple[int, int] = WIDE) -> Iterator[tuple[Any, Seen]]:
+    """A page in a window of its own, and what is seen of it until it is closed."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    watched = Watched(context.new_page(), address)
-    watched.page.goto(address)
     try:
-        yield watched
+        page, seen = context.new_page(), Seen()
+        page.set_default_timeout(20_000)
+        seen.watch(page)
+        page.goto(url)
+        yield page, seen
     finally:
         context.close()
+
+
+@contextmanager
+def opened(url: str, width: int = 1280, height: int = 900) -> Iterator[tuple[Any, Seen]]:
+    """A page at an address in a browser of its own, and what is seen of it until it is closed."""
+    with running() as browser, window(browser, url, (width, height)) as both:
+        yield both
+
+
+def fits(page: Any) -> bool:
+    """Whether nothing needs scrolling sideways."""
+    width = page.evaluate("document.documentElement.scrollWidth")
+    return bool(width <= page.viewport_size["width"])
+
+
+def unnamed(page: Any) -> list[str]:
+    """Controls and pictures in view that a screen reader would find no name for."""
+    return list(page.evaluate(UNNAMED))
+
+
+def tabbed(page: Any, most: int) -> list[str]:
+    """What the Tab key reaches from the top, by name: label, text or title."""
+    page.evaluate("document.activeElement?.blur(); window.scrollTo(0, 0)")
+    found = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        found.append(page.evaluate(_FOCUSED))
+    return found
 
 
 @contextmanager
@@ -125,9 +141,8 @@ def command(*arguments: str, cwd: Path, **environment: str) -> Iterator[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert process.stdout is not None
     try:
-        yield _address(process, time.monotonic() + 60)
+        yield _address(process, time.monotonic() + 120)
     finally:
         process.terminate()
         process.communicate(timeout=30)

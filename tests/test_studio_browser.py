@@ -27,7 +27,7 @@ from degrade.gallery import shipped_photo
 from degrade.schema import Chain, Degradation, describe
 from degrade.studio.tables import Table
 from tests import browser_help as help_
-from tests.browser_help import NARROW, WIDE, Watched
+from tests.browser_help import NARROW, WIDE
 from tests.dataset_help import picture, small_dataset
 
 SAID = Chain(
@@ -71,15 +71,14 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 @pytest.fixture(scope="module")
 def browser(studio: Studio) -> Iterator[Any]:
-    with help_.windows() as running:
-        yield running
+    with help_.running() as found:
+        yield found
 
 
-def ready(seen: Watched) -> Any:
-    page = seen.page
+def ready(page: Any) -> None:
+    """Wait until the page shows its first picture and the controls of its first step."""
     page.wait_for_selector(".dg-intensity input[type=range]")
     page.wait_for_function("document.querySelector('#degrade-view .dg-after')?.src.length > 999")
-    return page
 
 
 def after(page: Any) -> Any:
@@ -123,8 +122,8 @@ def tab(page: Any, name: str) -> None:
 def test_a_slider_moves_the_picture_and_its_recipe_makes_the_same_pixels(
     browser: Any, studio: Studio, tmp_path: Path
 ) -> None:
-    with help_.opened(browser, studio.address) as seen:
-        page = ready(seen)
+    with help_.window(browser, studio.address) as (page, seen):
+        ready(page)
         past, figures = source(page), page.locator(".dg-figures").inner_text()
         page.locator(".dg-intensity input[type=range]").first.focus()
         page.keyboard.press("ArrowRight")
@@ -144,8 +143,8 @@ def test_a_slider_moves_the_picture_and_its_recipe_makes_the_same_pixels(
         page.get_by_role("button", name="Copied").wait_for()
         text = page.evaluate("navigator.clipboard.readText()")
         shown = after(page)
-        assert not seen.complaints
-        assert not seen.abroad
+        assert not seen.errors
+        assert not seen.abroad(studio.address)
     (tmp_path / "recipe.yaml").write_text(text)
     clean = tmp_path / "photo.png"
     Image.fromarray(shipped_photo(480)).save(clean)
@@ -162,8 +161,8 @@ def test_a_slider_moves_the_picture_and_its_recipe_makes_the_same_pixels(
 def test_every_tab_fits_and_every_control_has_a_name(
     size: tuple[int, int], browser: Any, studio: Studio
 ) -> None:
-    with help_.opened(browser, studio.address, size) as seen:
-        page = ready(seen)
+    with help_.window(browser, studio.address, size) as (page, seen):
+        ready(page)
         add(page, "spatter")
         for name, there in (
             ("Degrade", ".dg-step"),
@@ -174,16 +173,16 @@ def test_every_tab_fits_and_every_control_has_a_name(
         ):
             tab(page, name)
             page.locator(there).first.wait_for()
-            assert seen.fits(), name
-            assert not seen.unnamed(), name
-        assert not seen.complaints
-        assert not seen.abroad
+            assert help_.fits(page), name
+            assert not help_.unnamed(page), name
+        assert not seen.errors
+        assert not seen.abroad(studio.address)
 
 
 def test_the_keyboard_reaches_and_moves_everything(browser: Any, studio: Studio) -> None:
-    with help_.opened(browser, studio.address) as seen:
-        page = ready(seen)
-        reached = " | ".join(seen.tabbed(34))
+    with help_.window(browser, studio.address) as (page, seen):
+        ready(page)
+        reached = " | ".join(help_.tabbed(page, 34))
         for name in (
             "Divider",
             "Zoom in",
@@ -223,8 +222,8 @@ def test_the_keyboard_reaches_and_moves_everything(browser: Any, studio: Studio)
 
 
 def test_a_run_is_paged_and_filtered(browser: Any, studio: Studio) -> None:
-    with help_.opened(browser, studio.address) as seen:
-        page = ready(seen)
+    with help_.window(browser, studio.address) as (page, seen):
+        ready(page)
         tab(page, "Browse")
         count, first = page.locator(".dg-count"), page.locator(".dg-item header").first
         count.filter(has_text="31 of 31 rows; 1 to 6, page 1 of 6").wait_for()
@@ -254,15 +253,16 @@ def test_a_run_is_paged_and_filtered(browser: Any, studio: Studio) -> None:
         page.get_by_role("option", name="data").click()
         count.filter(has_text=f"{rows} of {rows} rows").wait_for()
         page.locator(".dg-chain").first.wait_for()
-        assert not seen.complaints
+        assert not seen.errors
 
 
 def test_two_visitors_do_not_meet(browser: Any, studio: Studio) -> None:
     with (
-        help_.opened(browser, studio.address) as one,
-        help_.opened(browser, studio.address) as two,
+        help_.window(browser, studio.address) as (first, _),
+        help_.window(browser, studio.address) as (second, _),
     ):
-        first, second = ready(one), ready(two)
+        ready(first)
+        ready(second)
         add(first, "rain")
         add(second, "vignetting")
         for _ in range(3):
@@ -282,8 +282,8 @@ def test_rubbish_and_huge_pictures_are_refused_and_a_good_one_is_taken(
     (tmp_path / "rubbish.png").write_bytes(b"rubbish" * 999)
     Image.new("1", (2000, 1500)).save(tmp_path / "bomb.png")
     Image.fromarray(picture(7, 192, 144)).save(tmp_path / "schönes Bild.png")
-    with help_.opened(browser, studio.address) as seen:
-        page = ready(seen)
+    with help_.window(browser, studio.address) as (page, seen):
+        ready(page)
         for name, message in (("rubbish.png", "no known picture"), ("bomb.png", "above the limit")):
             page.locator("input[type=file]").first.set_input_files(tmp_path / name)
             page.get_by_role("alert").filter(has_text=message).wait_for()
@@ -292,24 +292,24 @@ def test_rubbish_and_huge_pictures_are_refused_and_a_good_one_is_taken(
         page.locator(".dg-figures", has_text="192 x 144 px").wait_for()
         tab(page, "Command")
         page.locator("pre", has_text="synth 'schönes Bild.png'").wait_for()
-        assert not seen.complaints
+        assert not seen.errors
 
 
 def test_a_model_is_asked_and_a_report_is_shown(browser: Any, studio: Studio) -> None:
-    with help_.opened(browser, studio.address) as seen:
-        page = ready(seen)
+    with help_.window(browser, studio.address) as (page, seen):
+        ready(page)
         tab(page, "Ask")
         page.get_by_label("Question").fill("What color is the door?")
         page.get_by_role("button", name="Ask", exact=True).click()
         page.locator(".dg-chain", has_text="The door looks red.").wait_for()
         tab(page, "Report")
         page.frame_locator("iframe.dg-report").get_by_role("heading", name="Curves").wait_for()
-        assert not seen.complaints
+        assert not seen.errors
 
 
 def test_a_chain_is_drawn_from_a_recipe_with_its_seed(browser: Any, studio: Studio) -> None:
-    with help_.opened(browser, studio.address) as seen:
-        page = ready(seen)
+    with help_.window(browser, studio.address) as (page, seen):
+        ready(page)
         past = source(page)
         page.get_by_role("button", name="Draw a chain from a recipe").click()
         page.get_by_role("button", name="Draw with the next seed").click()
@@ -319,7 +319,7 @@ def test_a_chain_is_drawn_from_a_recipe_with_its_seed(browser: Any, studio: Stud
         told = page.locator("pre", has_text=describe(variant.applied))
         told.first.wait_for()
         page.locator("pre", has_text="--recipe robust-r1 --seed 1").wait_for()
-        assert not seen.complaints
+        assert not seen.errors
 
 
 # -------------------------------------------------------------------------------- the server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,8 @@ def _pictures(
     path = inside(table.folder, str(row["file_name"]))
     degraded = path.read_bytes() if path else "not in the run any more"
     for folder in folders:
-        recorded = find(folder, str(row["source_path"])).relative_to(folder)
-        if path := inside(folder, str(recorded)):
+        recorded = os.path.relpath(str(find(folder, str(row["source_path"]))), folder)
+        if path := inside(folder, recorded):
             return path.read_bytes(), degraded
     return "not in a folder that the studio was given: give the run's source beside it", degraded
 
