@@ -180,7 +180,7 @@ def test_every_tab_fits_and_every_control_has_a_name(
 
 
 def test_the_keyboard_reaches_and_moves_everything(browser: Any, studio: Studio) -> None:
-    with help_.window(browser, studio.address) as (page, seen):
+    with help_.window(browser, studio.address) as (page, _):
         ready(page)
         reached = " | ".join(help_.tabbed(page, 34))
         for name in (
