@@ -14,10 +14,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import chain, islice, takewhile
-from threading import Event
 from typing import Any
 
 from degrade import shards
+from degrade.errors import HaltedError
 from degrade.making import Done, Loaded, Maker
 from degrade.recipe import Recipe
 from degrade.runs import Progress, bounded_map, host_threads, read_json
@@ -62,7 +62,7 @@ class Synth:
         resume: bool = False,
         progress: Progress | None = None,
         engine: Engine | None = None,
-        stop: Event | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> dict[str, Any]:
         """Do what is left to do and return the content of ``run.json``.
 
@@ -73,31 +73,31 @@ class Synth:
             resume: Insist on something to go on with.
             progress: Told how many sources are done.
             engine: What makes the shards; by default threads of this process.
-            stop: When set, the shards under way are finished and no other is begun.
+            stop: Asked before every shard whether to finish those under way and begin no other.
 
         Raises:
+            HaltedError: ``stop`` said so before all was done.
             UserError: The folder belongs to another run, or another process is at work in it.
             StoppedError: The disk is full, or the folder cannot be written.
-            KeyboardInterrupt: ``stop`` was set before all was done.
         """
         folder = self.run_folder
         with folder.opened(overwrite, resume) as finished:
             if not finished:
-                self._run(progress or (lambda done, total: None), engine or local, stop or Event())
+                self._run(progress or (lambda done, total: None), engine or local, stop)
         return {**read_json(folder.out / shards.RUN), "already_finished": finished}
 
-    def _run(self, progress: Progress, engine: Engine, stop: Event) -> None:
+    def _run(self, progress: Progress, engine: Engine, stop: Callable[[], bool]) -> None:
         folder, work, task = self.run_folder, self.work, self.work.task
         todo = folder.missing(task.shards)
         done = len(work) - sum(work.size(i) for i in todo)
         progress(done, len(work))
-        given = takewhile(lambda _: not stop.is_set(), (work.shard(i) for i in todo))
+        given = takewhile(lambda _: not stop(), (work.shard(i) for i in todo))
         with closing(engine(task, given)) as made:
             for count in made:
                 done += count
                 progress(done, len(work))
-        if stop.is_set() and done < len(work):
-            raise KeyboardInterrupt
+        if stop() and done < len(work):
+            raise HaltedError(f"{done:,} of {len(work):,} source pictures")
         folder.finish(task.shards, shards.counts, {"ignored_files": work.listing.ignored})
 
 

@@ -19,11 +19,14 @@ from degrade.errors import UserError
 from degrade.runs import Marker, Run, read_json
 from degrade.schema import Failure, Question, Record, Row
 from degrade.storage import Place, place, publish, scratch
+from degrade.timing import TIMING
 
 Format = Literal["folder", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 METADATA, QUARANTINE, RUN = "metadata.jsonl", "quarantine.jsonl", "run.json"
+DATASET = "dataset.json"
+"""Summary of a data set that was built of runs; its Parquet has a run's columns among others."""
 ROW_GROUP_ROWS = 32
 ROW_GROUP_BYTES = 32 << 20  # small enough to stream and for a viewer to page through
 
@@ -160,7 +163,7 @@ def open_run(out: Place, settings: dict[str, Any]) -> Run[Shard]:
     tables = {QUARANTINE: "failures"}
     if settings["format"] == "folder":
         tables[METADATA] = "rows"
-    return Run(out, settings, Shard, RUN, tables, folders=("images", "data", METADATA))
+    return Run(out, settings, Shard, RUN, tables, folders=("images", "data", METADATA, TIMING))
 
 
 def counts(shards: Iterable[Shard]) -> dict[str, Any]:
@@ -256,6 +259,21 @@ def parquet_rows(path: Place, columns: Sequence[str] | None = None) -> Iterator[
         table = stack.enter_context(pq.ParquetFile(source, pre_buffer=False))
         for batch in table.iter_batches(batch_size=ROW_GROUP_ROWS, columns=columns):
             yield from batch.to_pylist()
+
+
+def rows_at(path: Path, places: Iterable[int], columns: Sequence[str]) -> dict[int, dict[str, Any]]:
+    """Some rows of a Parquet file by their numbers, 0-based; no more than their groups is read."""
+    found: dict[int, dict[str, Any]] = {}
+    wanted, start = sorted(places), 0
+    with pq.ParquetFile(path, pre_buffer=False) as table:
+        for group in range(table.num_row_groups):
+            end = start + table.metadata.row_group(group).num_rows
+            here = [place for place in wanted if start <= place < end]
+            if here:
+                read = table.read_row_group(group, columns=list(columns))
+                found |= {place: read.slice(place - start, 1).to_pylist()[0] for place in here}
+            start = end
+    return found
 
 
 def _stored(item: dict[str, Any]) -> Stored:
