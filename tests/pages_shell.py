@@ -195,7 +195,7 @@ def _parse_cli(words: Sequence[str], loosely: bool = False) -> None:
     while True:
         group = hasattr(command, "commands")
         if loosely and not (group and given):
-            known = {name for param in command.params for name in param.opts}
+            known = {o for param in command.params for o in (*param.opts, *param.secondary_opts)}
             options = {word for word in given if word.startswith("-")}
             assert options <= known, options - known
             return
