@@ -174,8 +174,11 @@ def parse(words: Sequence[str], loosely: bool = False) -> None:
     elif program == "make":
         target = rest[0]
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
-    elif program == "python" and rest[0].startswith(("benchmarks/", "examples/")):
+    elif program == "python" and rest[0].startswith("benchmarks/"):
         _parse_script(ROOT / rest[0], rest[1:])
+    elif program == "python" and rest[0].startswith("examples/"):
+        assert (ROOT / rest[0]).is_file(), rest
+        assert not rest[1:], "examples take no arguments"
     elif program == "python" and rest[:2] == ["-m", "pytest"]:
         assert all((ROOT / word).exists() for word in rest[2:] if word.startswith("tests/")), rest
     elif "degrade.cli" in rest:  # under a launcher
