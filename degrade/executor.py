@@ -29,9 +29,10 @@ from degrade.workload import MAX_PIXELS, Job, Options, ShardJobs, Task, Workload
 
 __all__ = ["MAX_PIXELS", "Engine", "Options", "Synth", "local"]
 
-Engine = Callable[[Task, Iterable[ShardJobs]], Generator[int]]
+Engine = Callable[[Task, Iterable[ShardJobs], Event], Generator[int]]
 """Makes and commits shards, in any order; gives numbers of sources as they are done.
 
+The shards end when the event is set; an engine that has taken them beforehand looks at it itself.
 Closing the generator ends the work; shards that are committed by then stay.
 """
 
@@ -92,7 +93,7 @@ class Synth:
         done = len(work) - sum(work.size(i) for i in todo)
         progress(done, len(work))
         given = takewhile(lambda _: not stop.is_set(), (work.shard(i) for i in todo))
-        with closing(engine(task, given)) as made:
+        with closing(engine(task, given, stop)) as made:
             for count in made:
                 done += count
                 progress(done, len(work))
@@ -112,8 +113,11 @@ def threads_for(task: Task, cores: int) -> int:
     return task.options.workers or cores * (_WAITING if distant else 1)
 
 
-def local(task: Task, work: Iterable[ShardJobs]) -> Generator[int]:
-    """Threads of this process. They work across the borders of shards, which come in order."""
+def local(task: Task, work: Iterable[ShardJobs], stop: Event) -> Generator[int]:
+    """Threads of this process. They work across the borders of shards, which come in order.
+
+    ``stop`` needs no look: the shards end by it.
+    """
     maker, threads = Maker(task), threads_for(task, host_threads())
     ahead: deque[ShardJobs] = deque()
 

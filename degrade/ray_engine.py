@@ -17,6 +17,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from filelock import FileLock
@@ -49,7 +50,7 @@ class RayEngine:
     workers: int | None = None
     shared: bool = False
 
-    def __call__(self, task: Task, work: Iterable[ShardJobs]) -> Generator[int]:
+    def __call__(self, task: Task, work: Iterable[ShardJobs], stop: Event) -> Generator[int]:
         """See :data:`degrade.executor.Engine`.
 
         Raises:
@@ -63,7 +64,10 @@ class RayEngine:
                 stack.callback(ray.shutdown)
                 self._connect(ray)
             self._refuse_unshared(ray, task)
-            yield from self._made(ray, task.absolute(), list(work))
+            for count in self._made(ray, task.absolute(), list(work)):
+                yield count
+                if stop.is_set():
+                    return
 
     def _made(self, ray: Any, task: Task, shards: list[ShardJobs]) -> Generator[int]:
         if not shards:
@@ -175,7 +179,7 @@ class Worker:
                 return
             if not run.matches():
                 raise StoppedError(f"{run.out} was given to another run.")
-            for _ in local(self._task, [shard]):
+            for _ in local(self._task, [shard], Event()):
                 pass
 
     def _alone(self, index: int) -> AbstractContextManager[Any]:

@@ -267,6 +267,8 @@ def _filesystem(protocol: str) -> Any:
     """The process's connection. Listings are not kept: others write too, and they are large."""
     options = _OPTIONS.get(_EXTRAS.get(protocol, protocol), {})
     found = _class(protocol)(use_listings_cache=False, **options)
+    if protocol in {"s3", "s3a"}:
+        found.retries = 2  # within a request; streams have no others
     if getattr(found, "async_impl", False):
         found.loop.set_exception_handler(_tell_of_mistakes)
     return found

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -165,6 +166,20 @@ def test_a_broken_connection_stops_ray_and_the_same_command_goes_on(
     s3.line.mend()
     on_ray("s3://bucket/src", "s3://bucket/out", 2)
     assert without_source(s3.tree("out")) == without_source(tree(tmp_path / "local"))
+
+
+def test_a_stop_between_shards_keeps_what_is_committed(
+    tmp_path: Path, cluster: Any, src: Path
+) -> None:
+    run, stop = Synth(src, tmp_path / "out", ROBUST, 0, Options(max_side=64)), Event()
+    with pytest.raises(KeyboardInterrupt):
+        run.run(
+            engine=RayEngine(workers=1), stop=stop, progress=lambda done, _: done and stop.set()
+        )
+    assert 0 < len(run.run_folder.missing(3)) < 3
+    on_ray(src, tmp_path / "out", 2)
+    synth(src, tmp_path / "local", max_side=64)
+    assert tree(tmp_path / "out") == tree(tmp_path / "local")
 
 
 def test_what_ray_cannot_do_is_said_beforehand(

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -154,6 +155,25 @@ def test_kill_and_repeat_gives_the_same_bytes(tmp_path: Path, fmt: str) -> None:
     assert not (broken / "run.json").exists(), "the kill came too late to test anything"
     subprocess.run(command(src, broken, "--format", fmt, "--resume"), check=True)
     assert tree(broken) == tree(whole)
+
+
+def test_a_stop_finishes_the_shards_under_way_and_the_same_command_goes_on(
+    tmp_path: Path,
+) -> None:
+    src = pictures(tmp_path / "src", 200)
+    run, stop = Synth(src, tmp_path / "out", ROBUST, 0, Options(workers=1)), threading.Event()
+
+    def progress(done: int, _: int) -> None:
+        if done == 70:
+            stop.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        run.run(stop=stop, progress=progress)
+    assert run.run_folder.missing(4) == [2, 3]
+    assert len(list((tmp_path / "out" / "images").iterdir())) == 128
+    synth(src, tmp_path / "out")
+    synth(src, tmp_path / "whole")
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
 def test_another_recipe_or_seed_is_refused_with_both_fingerprints(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from degrade.executor import Options, Synth
 from degrade.runs import LOCK, WORK
 from degrade.sources import scan
 from degrade.verify import Verifier
+from tests.hubserver import TOKEN, hub
+from tests.hubstate import Blob, Repo
 from tests.s3_help import Store, store
 from tests.test_run import command, pictures, synth, tree
 
@@ -153,9 +156,10 @@ def test_a_short_break_is_ridden_out(tmp_path: Path, s3: Store) -> None:
     assert s3.tree("out") == tree(tmp_path / "whole")
 
 
-def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "degrade.cli", *arguments],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -311,6 +315,7 @@ def test_names_that_no_store_takes_go_to_quarantine(tmp_path: Path, s3: Store) -
         ("s3://bucket/src", "s3://bucket/src", "inside the source"),
         ("s3://bucket/out/src", "s3a://bucket/out", "inside the output"),
         ("s3://bucket/*.jpg", "s3://bucket/out", "is a pattern"),
+        ("s3://bucket/src", "hf://datasets/someone/some", "degrade-cli push"),
         ("s3://", "s3://bucket/out", "names no bucket"),
         ("sss://bucket/src", "s3://bucket/out", "Unknown storage sss://.*s3://"),
     ],
@@ -375,6 +380,26 @@ def test_the_fingerprint_does_not_know_where_the_run_is(tmp_path: Path, s3: Stor
         for b in (str(tmp_path / "out"), "s3://bucket/out", "memory://out")
     }
     assert len(found) == 1
+
+
+def test_pictures_are_read_from_the_hub(tmp_path: Path) -> None:
+    src = pictures(tmp_path / "src", 7)
+    (src / "a b").mkdir()
+    (src / "000.png").rename(src / "a b" / "ü#1.png")
+    synth(src, tmp_path / "local")
+    with hub() as running:
+        files = {f"pics/{name}": Blob(data, lfs=False) for name, data in tree(src).items()}
+        running.repos["me/photos"] = Repo(private=False, files=files, commits=[{}])
+        told = {
+            "HF_ENDPOINT": running.url,
+            "HF_TOKEN": TOKEN,
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HOME": str(tmp_path / "home"),
+        }
+        out = str(tmp_path / "out")
+        done = run_command("synth", "hf://datasets/me/photos/pics", out, "-q", **told)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert without_source(tree(tmp_path / "out")) == without_source(tree(tmp_path / "local"))
 
 
 def test_another_store_of_fsspec_works_as_well(tmp_path: Path) -> None:
