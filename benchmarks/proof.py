@@ -1,6 +1,6 @@
 """Does training on degradations help, and does naming them first? Offline, with a tiny model.
 
-    python benchmarks/proof.py OUT                      # everything: three seeds, six arms
+    python benchmarks/proof.py OUT                      # everything: three seeds, all arms
     python benchmarks/proof.py OUT --scale 0.02 --seeds 1     # a slice, to see it run
     python benchmarks/proof.py OUT --table              # the table of what is there
 
@@ -55,18 +55,22 @@ class Arm:
         damaged: Trained on degraded pictures (a share of them clean), else on clean ones.
         chain: Learns chains, else answers alone.
         rewards: RL with these in place of the last steps; none: SFT to the end.
+        short: SFT without those last steps: what RL begins with, to see what it does.
     """
 
     damaged: bool
     chain: bool
     rewards: tuple[str, ...] = ()
+    short: bool = False
 
 
 ALL = ("format", "answer", "degradation", "length")
+BEFORE_RL = "chains before RL"
 ARMS = {
     "clean, answer only": Arm(False, False),
     "degraded, answer only": Arm(True, False),
     "degraded, chains (SFT)": Arm(True, True),
+    BEFORE_RL: Arm(True, True, short=True),
     "degraded, chains (SFT + RL)": Arm(True, True, ALL),
     "RL without r_deg": Arm(True, True, tuple(n for n in ALL if n != "degradation")),
     "RL without r_len": Arm(True, True, tuple(n for n in ALL if n != "length")),
@@ -291,9 +295,9 @@ def experiment(out: Path, plan: Plan, seed: int, names: Sequence[str], worlds: A
         if result.exists():
             continue
         arm, items = ARMS[name], damaged if ARMS[name].damaged else clean
-        steps = plan.steps - plan.rl if arm.rewards else plan.steps
+        steps = plan.steps - plan.rl if arm.rewards or arm.short else plan.steps
         taught = once(
-            folder / ("chains before RL" if arm.rewards else name),
+            folder / (BEFORE_RL if arm.rewards else name),
             lambda f, a=arm, i=items, n=steps: sft(base, f, rows(i, a.chain, "sft"), seed, n, RATE),
         )
         if arm.rewards:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,34 @@ def table(out: Path, arms: Iterable[str], references: Sequence[str]) -> str:
     ]
     parts += ["|---|---|---|---|---|---|---|---|---|"]
     parts += [_cost(name, [*found.values()], cells) for name, found in results.items()]
+    parts += [_rewards(out, results)]
     return "\n".join(parts)
+
+
+def _rewards(out: Path, names: Iterable[str]) -> str:
+    """What RL is told of the answers that it draws at temperature 1, at first and at last."""
+    table: dict[str, dict[str, list[str]]] = {}
+    for name in names:
+        logs = [
+            json.loads(path.read_bytes()) for path in sorted(out.glob(f"seed-*/{name}/log.json"))
+        ]
+        tenths = [[entry for entry in log if "reward" in entry] for log in logs]
+        if not any(tenths):
+            continue
+        keys = [k for k in tenths[0][0] if k.startswith("rewards/") and k.endswith("/mean")]
+        table[name] = {
+            key.split("/")[1].removesuffix("_reward"): [
+                f"{np.mean([log[i][key] for log in tenths]):.3f}" for i in (0, -1)
+            ]
+            for key in keys
+        }
+    columns = list(dict.fromkeys(key for row in table.values() for key in row))
+    parts = ["\nRewards of the answers drawn in RL, mean of its first tenth, then of its last"]
+    parts += ["| arm | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns)]
+    for name, row in table.items():
+        told = [" → ".join(row[c]) if c in row else "-" for c in columns]
+        parts.append(f"| {name} | " + " | ".join(told) + " |")
+    return "\n".join(parts) if table else ""
 
 
 def _right(found: dict[str, Any], seeds: Iterable[str], cell: str) -> Any:

@@ -135,3 +135,19 @@ def test_a_folder_is_held_to_one_plan(tmp_path: Path) -> None:
     proof._same_plan(tmp_path, proof.Plan.scaled(1.0))
     with pytest.raises(UserError, match="another folder"):
         proof._same_plan(tmp_path, proof.Plan.scaled(0.02))
+
+
+def test_the_table_says_what_rewards_were_at_first_and_at_last(tmp_path: Path) -> None:
+    arm = "RL without r_deg"
+    write(tmp_path, arm, 0, {"clean": {"right": [1, 0]}})
+    steps = [
+        {"reward": r, "rewards/format_reward/mean": r, "rewards/format_reward/std": 0.0}
+        for r in (0.25, 0.5, 0.875)
+    ]
+    log = [{"loss": 1.0}, *steps, {"train_runtime": 1.0}]
+    folder = tmp_path / "seed-0" / arm
+    folder.mkdir()
+    (folder / "log.json").write_bytes(pretty(log))
+    lines = table(tmp_path, proof.ARMS, proof.REFERENCES).splitlines()
+    assert lines[-1] == f"| {arm} | 0.250 → 0.875 |"
+    assert lines[-3] == "| arm | format |"
