@@ -13,6 +13,7 @@ import os
 import pickle
 import socket
 import warnings
+import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from filelock import FileLock
 
 from degrade.errors import StoppedError, UserError
 from degrade.executor import local, threads_for
+from degrade.storage import Remote
 from degrade.workload import ShardJobs, Task
 
 _OBJECT_STORE = 128 << 20  # bytes; only names and counts pass through it
@@ -32,6 +34,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_worker_niceness": "0",  # as the local engine; by default all else goes before
 }
 
 
@@ -75,7 +78,7 @@ class RayEngine:
         size, each = self._actors(ray, task)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        items = [{"shard": pickle.dumps(shard)} for shard in shards]
+        items = [{"shard": zlib.compress(pickle.dumps(shard))} for shard in shards]
         data = ray.data.from_items(
             items, override_num_blocks=min(len(items), _MOST_BLOCKS)
         ).map_batches(
@@ -132,6 +135,9 @@ class RayEngine:
         return size, {"num_cpus": max(1, cpus // most), "num_gpus": 1}
 
     def _refuse_unshared(self, ray: Any, task: Task) -> None:
+        for one in (task.root, task.run.out):
+            if isinstance(one, Remote) and one.protocol == "memory":
+                raise UserError(f"{one} is the memory of this process, which workers do not see.")
         local_paths = [p for p in (task.root, task.run.out) if isinstance(p, Path)]
         hosts = {node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
         others = sorted(hosts - {socket.gethostname()})
@@ -161,7 +167,7 @@ class Worker:
         """A column ``shard`` of pickled shards -> ``sources`` done and ``error``, empty or told."""
         done: dict[str, list[Any]] = {"sources": [], "error": []}
         for pickled in batch["shard"].to_pylist():
-            shard, error = pickle.loads(pickled), ""
+            shard, error = pickle.loads(zlib.decompress(pickled)), ""
             try:
                 self._make(shard)
             except (UserError, StoppedError) as found:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from degrade import leases, recipe, storage
+from degrade import leases, recipe, storage, workload
 from degrade.errors import StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.runs import LOCK, WORK
@@ -33,6 +33,13 @@ ROBUST = recipe.load("robust-r1")
 def server() -> Iterator[Store]:
     with store() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 16 sources, so that few pictures make several."""
+    for fmt in workload.SHARD_SOURCES:
+        monkeypatch.setitem(workload.SHARD_SOURCES, fmt, 16)
 
 
 @pytest.fixture
@@ -70,7 +77,7 @@ def upload(s3: Store, folder: Path, prefix: str) -> None:
 def test_a_run_on_a_store_is_the_local_one_byte_for_byte(
     tmp_path: Path, s3: Store, fmt: str
 ) -> None:
-    src = pictures(tmp_path / "src", 70)
+    src = pictures(tmp_path / "src", 20)
     (src / "empty.jpg").touch()
     synth(src, tmp_path / "out", format=fmt, copies=2)
     assert remote(src, "s3://bucket/out", format=fmt, copies=2)["counts"]["failed"] == 1
@@ -118,7 +125,7 @@ def test_more_objects_than_a_page_holds_are_all_found(s3: Store) -> None:
 def test_a_broken_connection_stops_and_the_same_command_goes_on(
     tmp_path: Path, s3: Store, fmt: str
 ) -> None:
-    src = pictures(tmp_path / "src", 150 if fmt == "folder" else 520)
+    src = pictures(tmp_path / "src", 48)
     synth(src, tmp_path / "whole", format=fmt)
     upload(s3, src, "src")
     before = s3.line.passed
@@ -137,10 +144,10 @@ def test_a_broken_connection_stops_and_the_same_command_goes_on(
 
 
 def test_a_short_break_is_ridden_out(tmp_path: Path, s3: Store) -> None:
-    src = pictures(tmp_path / "src", 130)
+    src = pictures(tmp_path / "src", 40)
     synth(src, tmp_path / "whole")
     broken = s3.line.broken
-    s3.line.after(200_000)
+    s3.line.after(60_000)
 
     def mend() -> None:
         while not s3.line.down:
@@ -181,8 +188,11 @@ def test_the_command_says_what_to_do_and_exits_with_2(tmp_path: Path, s3: Store)
     assert done.stdout == "3 of 3 rows replay.\n"
 
 
-def test_a_killed_run_goes_on_at_once(tmp_path: Path, s3: Store) -> None:
-    src = pictures(tmp_path / "src", 200)
+def test_a_killed_run_goes_on_at_once(
+    tmp_path: Path, s3: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the command's shards are those of every day
+    src = pictures(tmp_path / "src", 150)
     synth(src, tmp_path / "whole")
     process = subprocess.Popen(command(src, "s3://bucket/out"))  # type: ignore[arg-type]
     while not any("shard-" in key for key in s3.keys("out/.work/")):
@@ -260,6 +270,8 @@ def test_finished_other_and_foreign_runs_are_treated_as_on_a_disk(
     s3.put("out/thesis.tex", b"years of work")
     with pytest.raises(UserError, match=r"thesis.tex"):
         remote(src, "s3://bucket/out", seed=1, overwrite=True)
+    s3.put("empty/", b"")  # what a console calls a new folder
+    assert remote(src, "s3://bucket/empty")["counts"]["rows"] == 5
     s3.put("foreign/thesis.tex", b"years of work")
     with pytest.raises(UserError, match="not empty"):
         remote(src, "s3://bucket/foreign")
@@ -275,7 +287,7 @@ def test_finished_other_and_foreign_runs_are_treated_as_on_a_disk(
 def test_an_unfinished_run_of_another_seed_is_refused_and_can_be_replaced(
     tmp_path: Path, s3: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    src = pictures(tmp_path / "src", 70)
+    src = pictures(tmp_path / "src", 20)
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -403,7 +415,7 @@ def test_pictures_are_read_from_the_hub(tmp_path: Path) -> None:
 
 
 def test_another_store_of_fsspec_works_as_well(tmp_path: Path) -> None:
-    src = pictures(tmp_path / "src", 70)
+    src = pictures(tmp_path / "src", 20)
     synth(src, tmp_path / "out")
     remote(src, "memory://folder/out")
     import fsspec
