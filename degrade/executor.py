@@ -29,9 +29,13 @@ from degrade.workload import MAX_PIXELS, Job, Options, ShardJobs, Task, Workload
 
 __all__ = ["MAX_PIXELS", "Engine", "Options", "Synth", "local"]
 
-Engine = Callable[[Task, Iterable[ShardJobs]], Generator[int]]
+Stop = Callable[[], bool]
+"""Whether to finish the shards under way and begin no other."""
+
+Engine = Callable[[Task, Iterable[ShardJobs], Stop], Generator[int]]
 """Makes and commits shards, in any order; gives numbers of sources as they are done.
 
+The shards end when the event is set; an engine that has taken them beforehand looks at it itself.
 Closing the generator ends the work; shards that are committed by then stay.
 """
 
@@ -62,7 +66,7 @@ class Synth:
         resume: bool = False,
         progress: Progress | None = None,
         engine: Engine | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Stop = lambda: False,
     ) -> dict[str, Any]:
         """Do what is left to do and return the content of ``run.json``.
 
@@ -86,13 +90,13 @@ class Synth:
                 self._run(progress or (lambda done, total: None), engine or local, stop)
         return {**read_json(folder.out / shards.RUN), "already_finished": finished}
 
-    def _run(self, progress: Progress, engine: Engine, stop: Callable[[], bool]) -> None:
+    def _run(self, progress: Progress, engine: Engine, stop: Stop) -> None:
         folder, work, task = self.run_folder, self.work, self.work.task
         todo = folder.missing(task.shards)
         done = len(work) - sum(work.size(i) for i in todo)
         progress(done, len(work))
         given = takewhile(lambda _: not stop(), (work.shard(i) for i in todo))
-        with closing(engine(task, given)) as made:
+        with closing(engine(task, given, stop)) as made:
             for count in made:
                 done += count
                 progress(done, len(work))
@@ -112,8 +116,11 @@ def threads_for(task: Task, cores: int) -> int:
     return task.options.workers or cores * (_WAITING if distant else 1)
 
 
-def local(task: Task, work: Iterable[ShardJobs]) -> Generator[int]:
-    """Threads of this process. They work across the borders of shards, which come in order."""
+def local(task: Task, work: Iterable[ShardJobs], stop: Stop) -> Generator[int]:
+    """Threads of this process. They work across the borders of shards, which come in order.
+
+    ``stop`` needs no look: the shards end by it.
+    """
     maker, threads = Maker(task), threads_for(task, host_threads())
     ahead: deque[ShardJobs] = deque()
 

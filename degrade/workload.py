@@ -19,8 +19,8 @@ from degrade.runs import Run, split_counts
 from degrade.runtime import resolve_device
 from degrade.schema import SCHEMA_VERSION
 from degrade.shards import Format, Shard
-from degrade.sources import Listing, Source, output_names, scan
-from degrade.storage import Place, absolute, inside
+from degrade.sources import Listing, OutputNames, Source, scan
+from degrade.storage import Place, Remote, absolute, inside
 
 SHARD_SOURCES: dict[Format, int] = {"folder": 64, "parquet": 256}
 MAX_PIXELS = 100_000_000
@@ -133,7 +133,7 @@ class Workload:
             for copy in range(1, options.copies + 1)
             for name in recipe.variants
         )
-        self._names = output_names(sources, ["".join(parts) for parts in suffixes])
+        self._names = OutputNames(sources, ["".join(parts) for parts in suffixes])
         self._sources = sources
         self._shards = split_counts(len(sources), SHARD_SOURCES[options.format])
         settings = _settings(src, sources, recipe, seed, options, device, batch)
@@ -164,6 +164,11 @@ class Workload:
 
 
 def _refuse_overlap(src: Place, out: Place) -> None:
+    if isinstance(out, Remote) and out.protocol == "hf":
+        raise UserError(
+            f"{out}: every file written there is a commit of its own. Write to a folder or another "
+            "store and publish it whole with `degrade-cli push`."
+        )
     folder = src.is_dir()
     if folder and inside(out, src):
         raise UserError(

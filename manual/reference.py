@@ -10,7 +10,6 @@ import typer
 from typer.cli import get_docs_for_click
 
 from degrade import cli
-from degrade.console import EXITS
 
 API = {
     "Operators and recipes": [
@@ -66,26 +65,15 @@ API = {
 MEMBERS = {"degrade.ops": ["get", "exists", "names"]}
 """Modules of which some members alone are shown."""
 
-EXIT_CODES = "\n".join(
-    (
-        "## Exit codes",
-        "",
-        "| code | meaning |",
-        "|---|---|",
-        *(f"| {code} | {text} |" for code, text in EXITS.items()),
-        "",
-        "What else all commands share: [At the command line](command-line.md).",
-        "",
-    )
-)
-
 
 def nav() -> list[Any]:
     """The part of the navigation."""
     api = [{title: _uri(title)} for title in API]
     return [
-        {"Command line": "cli.md"},
+        {"At the command line": "command-line.md"},
+        {"All commands": "cli.md"},
         {"API": api},
+        {"Examples": "examples.md"},
         {"Contributing": "contributing.md"},
         {"Changes": "changelog.md"},
     ]
@@ -102,10 +90,10 @@ def command_line() -> str:
     """Every command with its arguments and options, as `--help` tells them."""
     command: Any = typer.main.get_command(cli.app)
     context = typer.Context(command, info_name="degrade-cli")
-    text = get_docs_for_click(obj=command, ctx=context, name="degrade-cli", title="Command line")
+    text = get_docs_for_click(obj=command, ctx=context, name="degrade-cli", title="All commands")
     for group in (command, *command.commands.values()):
         text = _summaries(text, group)
-    return examples_fenced(text).replace("\n## ", f"\n{EXIT_CODES}\n## ", 1)
+    return examples_fenced(text)
 
 
 def _summaries(text: str, group: Any) -> str:

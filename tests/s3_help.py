@@ -76,13 +76,14 @@ class Line:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            if self._down:
-                client.close()
-                continue
             server = socket.create_connection(("127.0.0.1", self._target))
+            with self._lock:
+                if self._down:
+                    client.close()
+                    server.close()
+                    continue
+                self._open |= {client, server}
             for one, other, up in ((client, server, True), (server, client, False)):
-                with self._lock:
-                    self._open.add(one)
                 threading.Thread(target=self._pass, args=(one, other, up), daemon=True).start()
 
     def _last(self, count: int) -> bool:

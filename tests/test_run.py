@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from datasets import load_dataset
 from PIL import Image
 
 from degrade import pipeline, recipe, runs, shards
-from degrade.errors import StoppedError, UserError
+from degrade.errors import HaltedError, StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.timing import TIMING
 from degrade.verify import Verifier
@@ -158,6 +159,25 @@ def test_kill_and_repeat_gives_the_same_bytes(tmp_path: Path, fmt: str) -> None:
     assert tree(broken) == tree(whole)
 
 
+def test_a_stop_finishes_the_shards_under_way_and_the_same_command_goes_on(
+    tmp_path: Path,
+) -> None:
+    src = pictures(tmp_path / "src", 200)
+    run, stop = Synth(src, tmp_path / "out", ROBUST, 0, Options(workers=1)), threading.Event()
+
+    def progress(done: int, _: int) -> None:
+        if done == 70:
+            stop.set()
+
+    with pytest.raises(HaltedError):
+        run.run(stop=stop.is_set, progress=progress)
+    assert run.run_folder.missing(4) == [2, 3]
+    assert len(list((tmp_path / "out" / "images").iterdir())) == 128
+    synth(src, tmp_path / "out")
+    synth(src, tmp_path / "whole")
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
 def test_another_recipe_or_seed_is_refused_with_both_fingerprints(tmp_path: Path) -> None:
     src = pictures(tmp_path / "src", 3)
     run = Synth(src, tmp_path / "out", ROBUST, 0, Options())
@@ -202,11 +222,11 @@ def test_an_interrupted_overwrite_leaves_no_marker_without_its_pictures(
     run = Synth(src, tmp_path / "out", ROBUST, 0, Options())
     with monkeypatch.context() as patch:
         patch.setattr(run.run_folder, "finish", stop)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(HaltedError):
             run.run()
         assert len(list((tmp_path / "out" / ".work").glob("shard-*"))) == 2
         patch.setattr(runs.shutil, "rmtree", stop)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(HaltedError):
             run.run(overwrite=True)
     (tmp_path / "out" / "images" / "003.png").unlink()  # as if rmtree had come thus far
     synth(src, tmp_path / "out")
