@@ -3,12 +3,12 @@ PYTHON ?= python
 BIN = $(dir $(shell command -v $(PYTHON)))
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint types imports models test golden bench severity
+.PHONY: help check lint types imports models test docs golden bench severity
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
 
-check: lint types imports models test  ## Everything that must pass before a commit lands
+check: lint types imports models docs test  ## Everything that must pass before a commit lands
 
 lint:  ## Style: ruff, check and format
 	$(BIN)ruff check .
@@ -36,3 +36,6 @@ bench:  ## Speed against peers, and the whole command against its ceiling
 
 severity:  ## Is intensity damage: the table of docs/severity.md
 	$(PYTHON) benchmarks/severity.py
+
+docs:  ## The documentation, into site/; any warning fails
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet

@@ -39,6 +39,7 @@ from PIL import Image, ImageOps
 
 from degrade import codecs, images, ops, pipeline, recipe, runs
 from degrade.executor import MAX_PIXELS, Options, Synth
+from degrade.making import Maker
 from degrade.recipe import Recipe
 from degrade.registry import Operator
 from degrade.runs import bounded_map
@@ -161,17 +162,17 @@ class Clocks:
 
 
 STEPS: list[tuple[Any, str, str | None]] = [
-    (Synth, "_load", "read"),
+    (Maker, "load", "read"),
     (images, "decode", "decode"),
     (Recipe, "draw", "draw records"),
-    (Synth, "_degrade", "layout and transfer"),
+    (Maker, "degrade", "layout and transfer"),
     (codecs, "from_pixels", "to float"),
     (pipeline, "run", "group by operator"),
     (Operator, "apply", None),
     (codecs, "to_pixels", "to 8 bit"),
     (images, "encode", "encode"),
     (runs, "write_atomic", "write"),
-    (Synth, "_store", "make rows"),
+    (Maker, "store", "make rows"),
 ]
 """What a run goes through: owner, attribute, name of the step."""
 
@@ -208,8 +209,8 @@ def breakdown(args: argparse.Namespace, chosen: Recipe, src: Path, scratch: Path
     options = Options(device=args.device, workers=1)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         run = Synth(src, Path(folder) / "out", chosen, 0, options)
-        clocks = Clocks(run.device)
-        on_cpu = run.device.type == "cpu"
+        clocks = Clocks(run.work.task.device)
+        on_cpu = run.work.task.device.type == "cpu"
         start = time.process_time() if on_cpu else time.perf_counter()
         with watched(clocks):
             run.run()

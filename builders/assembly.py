@@ -20,6 +20,7 @@ from degrade.runs import Marker, Progress, Run, line, split_counts, write_atomic
 from degrade.schema import Annotation, Chain, Failure, Question, Row
 from degrade.shards import METADATA, ParquetShard, json_lines, picture_schema
 from degrade.shards import QUARANTINE as RUN_QUARANTINE
+from degrade.storage import Place
 
 CHAINS = "chains.jsonl"
 """What ``degrade-cli annotate`` writes."""
@@ -109,7 +110,7 @@ class Assembly(ABC, Generic[R, J]):
         write_atomic(self.folder.out / RECIPE, text.encode())
         self.folder.finish(index + 1, self._counts, extra)
 
-    def _shard(self, index: int, path: Path, rows: Iterator[J | Failure], count: int) -> None:
+    def _shard(self, index: int, path: Place, rows: Iterator[J | Failure], count: int) -> None:
         """Write one file of the next ``count`` rows, unless it is there already."""
         done = self.folder.committed(index)
         shard = None if done else ParquetShard(path, picture_schema(Example))

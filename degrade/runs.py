@@ -2,7 +2,8 @@
 
 A job is cut into shards of consecutive items. A shard's files are written first, its marker (its
 records and the fingerprint) last, each by renaming a finished temporary file, so that what exists
-is whole. Resuming skips shards whose marker exists; finishing turns the markers into tables.
+is whole. Resuming skips shards whose marker exists; finishing turns the markers into tables. On an
+object store a put takes the place of the renaming, and a lease that of the lock.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from copy import copy
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
 from degrade.errors import StoppedError, UserError
+from degrade.leases import held
 from degrade.schema import Record
+from degrade.storage import Place, publish, scratch
 
 WORK, PLAN, LOCK = ".work", "plan.json", ".lock"
+_REQUESTS = 16  # to a store at a time, where nothing is computed
 
 Progress = Callable[[int, int], None]
 """Told how much is done and how much there is in all."""
@@ -35,9 +39,12 @@ def host_threads(asked: int | None = None) -> int:
     return asked or len(os.sched_getaffinity(0))
 
 
-def write_atomic(path: Path, data: bytes, durable: bool = False) -> None:
-    """Write a whole file or none: to a temporary name beside it, then rename."""
-    temporary = path.with_name(f".{path.name}.tmp")
+def write_atomic(path: Place, data: bytes, durable: bool = False) -> None:
+    """Write a whole file or none: to a temporary name beside it, then rename; or by one put."""
+    if not isinstance(path, Path):
+        path.write_bytes(data)
+        return
+    temporary = scratch(path)
     try:
         with temporary.open("wb") as file:
             file.write(data)
@@ -86,20 +93,32 @@ class Run(Generic[S]):
 
     def __init__(
         self,
-        out: Path,
+        out: Place,
         settings: dict[str, Any],
         marker: type[S],
         summary: str,
         tables: Mapping[str, str],
         folders: tuple[str, ...] = (),
     ) -> None:
-        self.out, self.work = out, out / WORK
         self.settings = settings
         decisive = {k: v for k, v in settings.items() if k != "source"}
         text = json.dumps(decisive, sort_keys=True)
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._marker, self._tables, self._folders = marker, tables, folders
-        self._summary, self._plan = out / summary, self.work / PLAN
+        self._summary_name = summary
+        self._place(out)
+
+    def at(self, out: Place) -> Self:
+        """The same run by another name of its folder."""
+        there = copy(self)
+        there._place(out)
+        return there
+
+    def _place(self, out: Place) -> None:
+        self.out: Place = out
+        self.work: Place = out / WORK
+        self._summary: Place = out / self._summary_name
+        self._plan: Place = self.work / PLAN
 
     @contextmanager
     def opened(self, overwrite: bool, resume: bool) -> Iterator[bool]:
@@ -115,18 +134,17 @@ class Run(Generic[S]):
         try:
             created = not self.out.exists()
             self.out.mkdir(parents=True, exist_ok=True)
-            with FileLock(str(self.out / LOCK)).acquire(timeout=0):
+            with held(self.out / LOCK):
                 try:
                     yield self._open(overwrite, resume)
                 except UserError:
                     self._forget()
                     raise
                 finally:
-                    (self.out / LOCK).unlink(missing_ok=True)
-                    if created and not any(self.out.iterdir()):
-                        self.out.rmdir()
-        except Timeout:
-            raise UserError(f"Another process is at work in {self.out}.") from None
+                    if created and isinstance(self.out, Path):
+                        (self.out / LOCK).unlink(missing_ok=True)
+                        if not any(self.out.iterdir()):
+                            self.out.rmdir()
         except OSError as error:
             raise StoppedError(
                 f"Stopped: {error.strerror or error} ({self.out}). Nothing already written is "
@@ -141,7 +159,7 @@ class Run(Generic[S]):
             self._clear()
         if self._summary.exists():
             self._same(self._summary, "a finished run")
-            shutil.rmtree(self.work, ignore_errors=True)
+            self._drop_work()
             return True
         if self._plan.exists():
             self._same(self._plan, "an unfinished run")
@@ -178,11 +196,11 @@ class Run(Generic[S]):
 
         So that the mended command is not refused as another job.
         """
-        if self._plan.exists() and not any(self.work.glob("shard-*.json")):
+        if self._plan.exists() and not self._committed():
             plan = read_json(self._plan)
             if plan.get("fingerprint") == self.fingerprint:
                 self._clear()
-                shutil.rmtree(self.work, ignore_errors=True)
+                self._drop_work()
 
     def matches(self) -> bool:
         """Whether the folder holds this very job, finished or not."""
@@ -198,23 +216,28 @@ class Run(Generic[S]):
         """
         if self._summary.exists():
             self.work.mkdir(exist_ok=True)
-            self._summary.replace(self._plan)
+            self._summary.replace(self._plan)  # type: ignore[arg-type]
         for path in self.work.iterdir():
             if path != self._plan:
                 path.unlink()
-        for temporary in self.out.glob(".*.tmp"):
-            temporary.unlink()
+        for path in self.out.iterdir():
+            if path.name.startswith(".") and path.name.endswith(".tmp"):
+                path.unlink()
         for name in self._folders:
             path = self.out / name
             if path.is_dir():
-                shutil.rmtree(path)
+                _remove_tree(path)
             else:
                 path.unlink(missing_ok=True)
         for name in self._tables:
             (self.out / name).unlink(missing_ok=True)
         self._plan.unlink()
 
-    def _same(self, path: Path, what: str) -> None:
+    def _drop_work(self) -> None:
+        with suppress(OSError):  # what is left there is not looked at any more
+            _remove_tree(self.work, ignore_errors=True)
+
+    def _same(self, path: Place, what: str) -> None:
         found = read_json(path)
         if found.get("fingerprint") == self.fingerprint:
             return
@@ -226,8 +249,16 @@ class Run(Generic[S]):
             "Repeat the command as it was, give another folder, or replace it with --overwrite."
         )
 
-    def _path(self, index: int) -> Path:
+    def _path(self, index: int) -> Place:
         return self.work / f"shard-{index:06d}.json"
+
+    def _committed(self) -> set[str]:
+        return {path.name for path in self.work.iterdir() if path.name.startswith("shard-")}
+
+    def missing(self, count: int) -> list[int]:
+        """Which of the first ``count`` shards are not done, by one look at the folder."""
+        done = self._committed()
+        return [index for index in range(count) if self._path(index).name not in done]
 
     def commit(self, marker: S) -> None:
         """Write a shard's marker: from now on it is done."""
@@ -271,22 +302,26 @@ class Run(Generic[S]):
             counts: Summarises the shards, which it must read to the end.
             extra: Further keys of the summary.
         """
-        with ExitStack() as stack:
-            files = {
-                field: stack.enter_context((self.work / name).open("w", encoding="utf-8"))
-                for name, field in self._tables.items()
-            }
+        tables = {name: scratch(self.out / name) for name in self._tables}
+        try:
+            with ExitStack() as stack:
+                files = {
+                    field: stack.enter_context(tables[name].open("w", encoding="utf-8"))
+                    for name, field in self._tables.items()
+                }
 
-            def written() -> Iterator[S]:
-                for index in range(count):
-                    marker = self.read(index)
-                    for field, file in files.items():
-                        file.writelines(line(record) for record in getattr(marker, field))
-                    yield marker
+                def written() -> Iterator[S]:
+                    for marker in self._markers(count):
+                        for field, file in files.items():
+                            file.writelines(line(record) for record in getattr(marker, field))
+                        yield marker
 
-            counted = counts(written())
-        for name in self._tables:
-            (self.work / name).replace(self.out / name)
+                counted = counts(written())
+            for name, table in tables.items():
+                publish(table, self.out / name)
+        finally:
+            for table in tables.values():
+                table.unlink(missing_ok=True)
         summary = {
             "fingerprint": self.fingerprint,
             "settings": self.settings,
@@ -294,8 +329,23 @@ class Run(Generic[S]):
             "counts": counted,
         }
         write_atomic(self._summary, pretty(summary), durable=True)
-        shutil.rmtree(self.work, ignore_errors=True)
+        self._drop_work()
         return summary
+
+    def _markers(self, count: int) -> Iterator[S]:
+        """All markers in order; from a store, several are on their way at a time."""
+        if isinstance(self.out, Path):
+            yield from map(self.read, range(count))
+            return
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            yield from bounded_map(pool, self.read, range(count), window=2 * _REQUESTS)
+
+
+def _remove_tree(folder: Place, ignore_errors: bool = False) -> None:
+    if isinstance(folder, Path):
+        shutil.rmtree(folder, ignore_errors=ignore_errors)
+    else:
+        folder.remove_tree()
 
 
 def bounded_map(
@@ -315,7 +365,7 @@ def bounded_map(
             future.cancel()
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Place) -> dict[str, Any]:
     """A JSON object from a file.
 
     Raises:

@@ -7,7 +7,7 @@ import types
 import typing
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
@@ -18,11 +18,15 @@ from pydantic import BaseModel
 from degrade.errors import UserError
 from degrade.runs import Marker, Run, read_json
 from degrade.schema import Failure, Question, Record, Row
+from degrade.storage import Place, place, publish, scratch
+from degrade.timing import TIMING
 
 Format = Literal["folder", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 METADATA, QUARANTINE, RUN = "metadata.jsonl", "quarantine.jsonl", "run.json"
+DATASET = "dataset.json"
+"""Summary of a data set that was built of runs; its Parquet has a run's columns among others."""
 ROW_GROUP_ROWS = 32
 ROW_GROUP_BYTES = 32 << 20  # small enough to stream and for a viewer to page through
 
@@ -118,9 +122,9 @@ class ParquetShard:
         schema: Of :func:`picture_schema`.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Place, schema: pa.Schema) -> None:
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.tmp")
+        self._temporary = scratch(path)
         self._schema = schema
         self._writer = pq.ParquetWriter(
             self._temporary, self._schema, compression="none", write_page_index=True
@@ -145,7 +149,7 @@ class ParquetShard:
         """Finish the file and give it its name."""
         self._flush()
         self._writer.close()
-        self._temporary.replace(self._path)
+        publish(self._temporary, self._path)
 
     def discard(self) -> None:
         """Drop the unfinished file."""
@@ -154,12 +158,12 @@ class ParquetShard:
         self._temporary.unlink(missing_ok=True)
 
 
-def open_run(out: Path, settings: dict[str, Any]) -> Run[Shard]:
+def open_run(out: Place, settings: dict[str, Any]) -> Run[Shard]:
     """The folder of a run of degraded pictures; see :class:`degrade.runs.Run`."""
     tables = {QUARANTINE: "failures"}
     if settings["format"] == "folder":
         tables[METADATA] = "rows"
-    return Run(out, settings, Shard, RUN, tables, folders=("images", "data", METADATA))
+    return Run(out, settings, Shard, RUN, tables, folders=("images", "data", METADATA, TIMING))
 
 
 def counts(shards: Iterable[Shard]) -> dict[str, Any]:
@@ -183,7 +187,7 @@ def counts(shards: Iterable[Shard]) -> dict[str, Any]:
     }
 
 
-def read_summary(out: Path) -> dict[str, Any]:
+def read_summary(out: Place) -> dict[str, Any]:
     """The ``run.json`` of a finished run.
 
     Raises:
@@ -195,13 +199,13 @@ def read_summary(out: Path) -> dict[str, Any]:
     return found
 
 
-def clean_folder(settings: dict[str, Any], given: Path | None) -> Path:
+def clean_folder(settings: dict[str, Any], given: Place | None) -> Place:
     """Where the clean pictures of a run are: as given, else where the run found them.
 
     Raises:
         UserError: Not there, and the run holds none itself.
     """
-    source = given or Path(settings["source"])
+    source = given or place(settings["source"])
     if source.is_file():
         source = source.parent
     if settings["format"] == "folder" and not source.is_dir():
@@ -220,13 +224,17 @@ class Stored(NamedTuple):
     clean: bytes | None
 
 
-def read_rows(out: Path, fmt: Format) -> Iterator[Stored]:
+def read_rows(out: Place, fmt: Format) -> Iterator[Stored]:
     """Rows of a finished run, streamed.
 
     A folder run gives names to open under ``out`` and no bytes; Parquet gives both pictures.
     Columns of :class:`Question` may stand beside a run's own.
     """
-    files = [out / METADATA] if fmt == "folder" else sorted((out / "data").glob("*.parquet"))
+    if fmt == "folder":
+        files: list[Place] = [out / METADATA]
+    else:
+        found = (path for path in (out / "data").iterdir() if path.name.endswith(".parquet"))
+        files = sorted(found, key=lambda path: path.name)
     for path in files:
         number = 0
         try:
@@ -237,17 +245,35 @@ def read_rows(out: Path, fmt: Format) -> Iterator[Stored]:
             raise UserError(f"Cannot read {path} beyond row {number}: {error}") from None
 
 
-def json_lines(path: Path) -> Iterator[Any]:
+def json_lines(path: Place) -> Iterator[Any]:
     """The values of a file of JSON lines, streamed."""
     with path.open(encoding="utf-8") as file:
         yield from map(json.loads, file)
 
 
-def parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+def parquet_rows(path: Place, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file, a row group at a time; some columns or all."""
-    with pq.ParquetFile(path, pre_buffer=False) as table:  # or it holds the whole file
+    with ExitStack() as stack:
+        source = path if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+        # With pre_buffer it would hold the whole file.
+        table = stack.enter_context(pq.ParquetFile(source, pre_buffer=False))
         for batch in table.iter_batches(batch_size=ROW_GROUP_ROWS, columns=columns):
             yield from batch.to_pylist()
+
+
+def rows_at(path: Path, places: Iterable[int], columns: Sequence[str]) -> dict[int, dict[str, Any]]:
+    """Some rows of a Parquet file by their numbers, 0-based; no more than their groups is read."""
+    found: dict[int, dict[str, Any]] = {}
+    wanted, start = sorted(places), 0
+    with pq.ParquetFile(path, pre_buffer=False) as table:
+        for group in range(table.num_row_groups):
+            end = start + table.metadata.row_group(group).num_rows
+            here = [place for place in wanted if start <= place < end]
+            if here:
+                read = table.read_row_group(group, columns=list(columns))
+                found |= {place: read.slice(place - start, 1).to_pylist()[0] for place in here}
+            start = end
+    return found
 
 
 def _stored(item: dict[str, Any]) -> Stored:

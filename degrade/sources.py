@@ -10,9 +10,10 @@ from urllib.parse import unquote_to_bytes
 
 from degrade.errors import UserError
 from degrade.images import EXTENSIONS
+from degrade.storage import Place
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """One picture to read.
 
@@ -33,7 +34,7 @@ class Source:
 class Listing:
     """What a source folder holds. ``ignored`` counts files that do not claim to be pictures."""
 
-    root: Path
+    root: Place
     sources: tuple[Source, ...]
     ignored: int
 
@@ -43,15 +44,15 @@ def printable(name: str) -> str:
     return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in name)
 
 
-def find(root: Path, recorded: str) -> Path:
+def find(root: Place, recorded: str) -> Place:
     """The file that a record's ``source_path`` names; the inverse of :func:`printable`."""
     path = root / recorded
-    if path.exists():
+    if not isinstance(root, Path) or path.exists():
         return path
     return root / unquote_to_bytes(recorded).decode("utf-8", "surrogateescape")
 
 
-def scan(src: Path) -> Listing:
+def scan(src: Place) -> Listing:
     """List the pictures below a folder (or the one picture), in a stable order.
 
     Links are followed, each folder once, so that loops end. Hidden files and files without a
@@ -66,7 +67,7 @@ def scan(src: Path) -> Listing:
         raise UserError(f"There is no folder or picture {printable(str(src))}.")
     found: list[str] = []
     ignored = 0
-    for name in _walk(src):
+    for name in _walk(src) if isinstance(src, Path) else src.walk():
         if PurePosixPath(name).name.startswith(".") or _suffix(name) not in EXTENSIONS:
             ignored += 1
         else:

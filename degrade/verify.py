@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from degrade.runtime import resolve_device, tuned
 from degrade.schema import Applied
 from degrade.shards import Stored
 from degrade.sources import find
+from degrade.storage import Place
 
 # Between devices single pixels may round the other way (a property of the operators, tested).
 CROSS_DEVICE_SHARE = 0.001
@@ -94,7 +94,7 @@ class Verifier:
         UserError: Not a finished run, or the source is missing.
     """
 
-    def __init__(self, out: Path, source: Path | None, device: str, workers: int) -> None:
+    def __init__(self, out: Place, source: Place | None, device: str, workers: int) -> None:
         self.out = out
         self.run = shards.read_summary(out)
         self.settings: dict[str, Any] = self.run["settings"]

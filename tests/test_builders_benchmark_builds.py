@@ -69,16 +69,16 @@ def test_items_that_cannot_be_used_are_in_no_level_and_have_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that does not open, one without a picture, one that no operator can damage."""
-    from degrade import executor
+    from degrade.making import Maker
 
-    normal = executor.Synth._degrade
+    normal = Maker.degrade
 
     def refuses(self: Any, pieces: list[Any]) -> Any:
         if pieces[0].loaded.job.source.id == "houses/0002":
             return ["too small for this codec"] * len(pieces)
         return normal(self, pieces)
 
-    monkeypatch.setattr(executor.Synth, "_degrade", refuses)
+    monkeypatch.setattr(Maker, "degrade", refuses)
     result = build(tmp_path / "out", recipe(9, {"broken": [5], "missing": [7]}))
     assert result.info is not None
     counts = result.info["counts"]

@@ -24,6 +24,7 @@ from PIL import Image
 from degrade import pipeline, recipe, runs, shards
 from degrade.errors import StoppedError, UserError
 from degrade.executor import Options, Synth
+from degrade.timing import TIMING
 from degrade.verify import Verifier
 from tests.conftest import PHOTOS
 
@@ -46,8 +47,9 @@ def synth(src: Path, out: Path, seed: int = 0, **options: Any) -> dict[str, Any]
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file of a folder with its content."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """Every file of a folder with its content, but for how long it took."""
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name != TIMING)
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
 def rows(out: Path) -> list[dict[str, Any]]:

@@ -17,7 +17,17 @@ from typing import Any
 
 from degrade import __version__
 from degrade.errors import StoppedError, UserError
-from degrade.runs import Marker, Progress, Run, host_threads, line, pretty, read_json, write_atomic
+from degrade.runs import (
+    WORK,
+    Marker,
+    Progress,
+    Run,
+    host_threads,
+    line,
+    pretty,
+    read_json,
+    write_atomic,
+)
 from trainer import checkpoints, data, hf, models, preflight, reports, tiny
 from trainer.callbacks import Log, Look
 from trainer.card import write_card
@@ -157,7 +167,7 @@ class Stage:
     def _forget(self, run: Run[Marker]) -> None:
         """Leave nothing of a run that came to no checkpoint: another configuration may follow."""
         if hf.main_process() and not checkpoints.found(self.folder / CHECKPOINTS):
-            for path in (run.work, *(self.folder / n for n in (BASE, CHECKPOINTS))):
+            for path in (self.folder / WORK, *(self.folder / n for n in (BASE, CHECKPOINTS))):
                 shutil.rmtree(path, ignore_errors=True)
             for name in (PREFLIGHT, LOG):
                 (self.folder / name).unlink(missing_ok=True)

@@ -61,7 +61,7 @@ class PictureFolder(SourceSpec):
             )
         lines = _questions(located(base, self.questions)) if self.questions else {}
         listing = scan(root)
-        folder = Folder(listing.root)
+        folder = Folder(root if root.is_dir() else root.parent)
         for source in listing.sources:
             own = lines.pop(source.id, None) or [(0, Question())]
             for number, (_, question) in enumerate(own, 1):

@@ -13,9 +13,9 @@ from builders.table import Entry, Example
 from builders.validate.rows import Finding, record
 from degrade import images
 from degrade.errors import UserError
-from degrade.executor import MAX_PIXELS
 from degrade.images import Pixels
 from degrade.verify import compare
+from degrade.workload import MAX_PIXELS
 
 
 @dataclass

@@ -1,0 +1,138 @@
+"""One process at a time: a file lock on a disk, a lease that is renewed on an object store.
+
+A store knows no locks. The holder of a lease puts an object that must not exist yet, and puts it
+again with another number while it works. A newcomer takes over what no longer changes: at once
+where the holder ran on this machine and is gone, else after watching it for three beats. Two
+newcomers at the same moment are told apart by reading back who was last. Work is made so that
+even two holders of the same command would write the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from degrade.errors import StoppedError, UserError
+from degrade.storage import Place, Remote
+
+BEAT = 10.0
+"""Seconds between renewals of a lease."""
+
+
+@contextmanager
+def held(lock: Place) -> Iterator[None]:
+    """Hold a lock for the block.
+
+    Raises:
+        UserError: Another process holds it.
+    """
+    if isinstance(lock, Remote):
+        with _leased(lock):
+            yield
+        return
+    try:
+        with FileLock(str(lock)).acquire(timeout=0):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+    except Timeout:
+        raise _taken(lock.parent) from None
+
+
+def _taken(folder: Place, holder: str = "") -> UserError:
+    return UserError(f"Another process is at work in {folder}{holder}.")
+
+
+@contextmanager
+def _leased(lock: Remote) -> Iterator[None]:
+    lease: dict[str, Any] = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "token": uuid.uuid4().hex,
+        "beat": 0,
+    }
+    while not lock.create(_bytes(lease)):
+        _wait_for_its_end(lock)
+    found = _read(lock)
+    if found is None or found["token"] != lease["token"]:
+        raise _taken(lock.parent)
+    ended, soon = threading.Event(), replace(lock, patience=min(BEAT, lock.patience))
+
+    def ours() -> bool:
+        found = _read(soon)
+        return found is not None and found["token"] == lease["token"]
+
+    def renew() -> None:
+        while not ended.wait(BEAT):
+            lease["beat"] += 1
+            # What goes wrong here the work itself meets as well, and says so.
+            with suppress(OSError, StoppedError):
+                if not ours():
+                    return
+                soon.write_bytes(_bytes(lease))
+
+    beating = threading.Thread(target=renew, name="lease", daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beating.join()
+        with suppress(OSError, StoppedError):
+            if ours():
+                soon.unlink(missing_ok=True)
+
+
+def _bytes(lease: dict[str, Any]) -> bytes:
+    return json.dumps(lease).encode()
+
+
+def _read(lock: Remote) -> dict[str, Any] | None:
+    try:
+        found = json.loads(lock.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {"host": "?", "pid": 0, "token": "", "beat": 0}
+    return dict(found)
+
+
+def _wait_for_its_end(lock: Remote) -> None:
+    """Return when the lease that stands there is over, and remove it.
+
+    Raises:
+        UserError: Its holder is at work.
+    """
+    first = _read(lock)
+    if first is None:
+        return
+    if not (first["host"] == socket.gethostname() and _gone(first["pid"])):
+        for _ in range(6):
+            time.sleep(BEAT / 2)
+            now = _read(lock)
+            if now is None:
+                return
+            if now != first:
+                raise _taken(lock.parent, f" ({now['host']}, process {now['pid']})")
+    lock.unlink(missing_ok=True)
+
+
+def _gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False

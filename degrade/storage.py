@@ -1,0 +1,313 @@
+"""Files anywhere: local paths as ever, and object stores (``s3://``, ``gs://``, ...) by fsspec.
+
+The one gateway to fsspec. A :class:`Remote` has the part of :class:`pathlib.Path`'s interface that
+runs need. What differs from a disk: an object appears whole or not at all, so that nothing needs a
+temporary name; folders exist by what is in them; and a connection may break, so that every request
+is repeated for a while before the run stops.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import random
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from degrade.errors import StoppedError, UserError
+
+PATIENCE = 60.0
+"""Seconds for which a request that fails is repeated before the run stops."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 8.0
+_LONGEST_KEY = 1024  # bytes; of S3 and of GCS
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hub"}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    # Repeated here, not there as well; and no question for the size before every read.
+    "s3": {"config_kwargs": {"retries": {"total_max_attempts": 1}}, "max_concurrency": 1},
+}
+_FINAL = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
+_FINAL_ERRNOS = {errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.EMSGSIZE, errno.ENOSYS}
+_MISTAKES = (TypeError, ValueError, LookupError, AttributeError, NotImplementedError)
+_NO_KEYS = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file or folder of an object store, used as a Path is.
+
+    Attributes:
+        protocol: As in the URL.
+        path: What the file system calls it: bucket and key.
+        patience: Seconds for which a request that fails is repeated.
+    """
+
+    protocol: str
+    path: str
+    patience: float = PATIENCE
+
+    def __str__(self) -> str:
+        return f"{self.protocol}://{self.path.lstrip('/')}"
+
+    def __truediv__(self, name: str) -> Remote:
+        return replace(self, path=f"{self.path.rstrip('/')}/{name}")
+
+    @property
+    def name(self) -> str:
+        """The last part."""
+        return self.path.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def parent(self) -> Remote:
+        """All but the last part."""
+        return replace(self, path=self.path.rstrip("/").rpartition("/")[0])
+
+    def with_name(self, name: str) -> Remote:
+        """Another file beside it."""
+        return self.parent / name
+
+    def resolve(self) -> Remote:
+        """Itself: there are no links."""
+        return self
+
+    def exists(self) -> bool:
+        """Whether it is a file or holds one."""
+        return self._kind() is not None
+
+    def is_file(self) -> bool:
+        """Whether it is a file."""
+        return self._kind() == "file"
+
+    def is_dir(self) -> bool:
+        """Whether it holds a file."""
+        return self._kind() == "directory"
+
+    def _kind(self) -> str | None:
+        try:
+            return str(self._call("info", self.path)["type"])
+        except FileNotFoundError:
+            return None
+
+    def iterdir(self) -> Iterator[Remote]:
+        """What stands in it; nothing where it does not exist."""
+        try:
+            found = self._call("ls", self.path, detail=False)
+        except FileNotFoundError:
+            return
+        names = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in found}
+        own = {str(path).rstrip("/") for path in found} == {self.path.rstrip("/")}
+        yield from (self / name for name in sorted(names) if name and not own)
+
+    def walk(self) -> Iterator[str]:
+        """All files below it by their names from here, in no order."""
+        head = len(self.path.rstrip("/")) + 1
+        for path in self._call("find", self.path):
+            if len(path) > head and not path.endswith("/"):
+                yield path[head:]
+
+    def mkdir(self, parents: bool = False, exist_ok: bool = False) -> None:
+        """Nothing: a folder is there when something is in it."""
+
+    def read_bytes(self) -> bytes:
+        """The whole file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        return bytes(self._call("cat_file", self.path))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Put the whole file, or nothing.
+
+        Raises:
+            OSError: The name is too long.
+        """
+        if len(self.path.encode()) > _LONGEST_KEY:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+        self._call("pipe_file", self.path, data)
+
+    def create(self, data: bytes) -> bool:
+        """Put the file unless there is one; whether it was put.
+
+        The store decides where it can (S3, GCS and others); else there is a moment between asking
+        and writing.
+        """
+        try:
+            self._call("pipe_file", self.path, data, mode="create")
+        except FileExistsError:
+            return False
+        except (TypeError, ValueError, NotImplementedError):
+            if self.exists():
+                return False
+            self.write_bytes(data)
+        return True
+
+    def upload(self, local: Path) -> None:
+        """Put a local file here, whole or not at all, in parts where it is large."""
+        self._call("put_file", str(local), self.path)
+
+    def open(self, mode: str = "r", encoding: str | None = None) -> Any:
+        """Read it as a stream.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        if mode not in {"r", "rb"}:
+            raise ValueError(f"mode {mode!r}: streams of a store are read")
+        file = self._call("open", self.path, "rb")
+        return file if mode == "rb" else io.TextIOWrapper(file, encoding=encoding)
+
+    def replace(self, target: Remote) -> None:
+        """Copy it to another name, then remove it."""
+        self._call("cp_file", self.path, target.path)
+        self.unlink()
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Remove the file."""
+        try:
+            self._call("rm_file", self.path)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
+
+    def remove_tree(self) -> None:
+        """Remove all that is below it."""
+        try:
+            self._call("rm", self.path, recursive=True)
+        except FileNotFoundError:
+            return
+
+    def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """A request, repeated with growing pauses while the store does not answer as it should.
+
+        Raises:
+            OSError: What no repetition changes: not there, a name that is none.
+            StoppedError: The store refuses, or patience is at its end.
+        """
+        deadline, pause = time.monotonic() + self.patience, _FIRST_PAUSE
+        while True:
+            try:
+                return getattr(_filesystem(self.protocol), method)(*args, **kwargs)
+            except Exception as error:
+                if isinstance(error, PermissionError) or type(error).__name__ in _NO_KEYS:
+                    raise StoppedError(
+                        f"{self} was refused: {error}. Check the keys and rights that the "
+                        "environment gives, and give the same command again: nothing already "
+                        "written is lost."
+                    ) from error
+                if _final(error):
+                    raise
+                if time.monotonic() + pause > deadline:
+                    raise StoppedError(
+                        f"{self} could not be reached for {self.patience:g} s "
+                        f"({type(error).__name__}: {error}). Nothing already written is lost: give "
+                        "the same command to go on, or more --patience."
+                    ) from error
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+Place = Path | Remote
+"""Where something is read or written."""
+
+
+def _final(error: Exception) -> bool:
+    """Whether asking again would give the same."""
+    if isinstance(error, OSError):
+        return isinstance(error, _FINAL) or error.errno in _FINAL_ERRNOS
+    return isinstance(error, (*_MISTAKES, StoppedError)) or "ParamValidation" in repr(type(error))
+
+
+def place(text: str | Path, patience: float = PATIENCE) -> Place:
+    """A path or URL as given -> what to work with. ``file://`` and plain names are local paths.
+
+    Raises:
+        UserError: No known kind of storage, one that is not installed, or a pattern.
+    """
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", str(text))
+    if not found:
+        return Path(text)
+    protocol, url = found[1].lower(), str(text)
+    if protocol in {"file", "local"}:
+        return Path(url[found.end() :])
+    if re.search(r"[*?\[]", url):
+        raise UserError(f"{url} is a pattern. Give a folder; all below it is taken.")
+    path = str(_class(protocol)._strip_protocol(url)).rstrip("/")
+    if not path.strip("/"):
+        raise UserError(f"{url} names no bucket: give {protocol}://BUCKET/FOLDER.")
+    return Remote(protocol, path, patience)
+
+
+def _class(protocol: str) -> Any:
+    import fsspec
+
+    extra = _EXTRAS.get(protocol)
+    try:
+        return fsspec.get_filesystem_class(protocol)
+    except ImportError as error:
+        what = f'pip install "degrade[{extra}]"' if extra else str(error)
+        raise UserError(f"{protocol}:// needs a package that is not installed: {what}") from None
+    except ValueError:
+        known = ", ".join(f"{name}://" for name in ("s3", "gs", "hf"))
+        raise UserError(
+            f"Unknown storage {protocol}://. Give a path or one of {known}, or another that fsspec "
+            "knows."
+        ) from None
+
+
+@lru_cache
+def _filesystem(protocol: str) -> Any:
+    """The process's connection. Listings are not kept: others write too, and they are large."""
+    options = _OPTIONS.get(_EXTRAS.get(protocol, protocol), {})
+    found = _class(protocol)(use_listings_cache=False, **options)
+    if getattr(found, "async_impl", False):
+        found.loop.set_exception_handler(_tell_of_mistakes)
+    return found
+
+
+def _tell_of_mistakes(loop: Any, context: dict[str, Any]) -> None:
+    """Keep quiet about tasks that died with their connection: the request itself reports that."""
+    if not isinstance(context.get("exception"), OSError):
+        loop.default_exception_handler(context)
+
+
+def inside(one: Place, other: Place) -> bool:
+    """Whether a place is another or below it."""
+    if isinstance(one, Remote) or isinstance(other, Remote):
+        if isinstance(one, Path) or isinstance(other, Path):
+            return False
+        same = _EXTRAS.get(one.protocol, one.protocol) == _EXTRAS.get(
+            other.protocol, other.protocol
+        )
+        return same and f"{one.path}/".startswith(f"{other.path.rstrip('/')}/")
+    return one.resolve().is_relative_to(other.resolve())
+
+
+def absolute(one: Place) -> Place:
+    """The same place, whatever the working directory."""
+    return one.absolute() if isinstance(one, Path) else one
+
+
+def scratch(target: Place) -> Path:
+    """A local name to write a file under, before :func:`publish` makes it the target."""
+    if isinstance(target, Path):
+        return target.with_name(f".{target.name}.tmp")
+    handle, name = tempfile.mkstemp(prefix="degrade-", suffix=f"-{target.name}"[-60:])
+    os.close(handle)
+    return Path(name)
+
+
+def publish(written: Path, target: Place) -> None:
+    """Make a whole local file the target: by renaming it, or by an upload."""
+    if isinstance(target, Path):
+        written.replace(target)
+        return
+    target.upload(written)
+    written.unlink()

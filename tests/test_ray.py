@@ -1,0 +1,184 @@
+"""The Ray engine writes what the local one writes, whoever dies on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from degrade import ray_engine, recipe, storage
+from degrade.errors import StoppedError, UserError
+from degrade.executor import Options, Synth
+from degrade.ray_engine import RayEngine
+from tests.conftest import PHOTOS
+from tests.s3_help import Store, store
+from tests.test_run import pictures, synth, tree
+from tests.test_storage import upload, without_source
+
+ROBUST = recipe.load("robust-r1")
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Store]:
+    with store() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cluster(s3: Store) -> Iterator[Any]:
+    """One of two CPUs for all tests; its workers have the environment of now."""
+    ray = ray_engine._ray()
+    RayEngine(workers=2)._connect(ray)
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def src(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photographs, crops of them, and files that are none: three shards as a folder."""
+    folder = pictures(tmp_path_factory.mktemp("ray") / "src", 150)
+    for path in PHOTOS.glob("*.jpg"):
+        shutil.copy(path, folder / path.name)
+    (folder / "empty.jpg").touch()
+    (folder / "zz.jpg").write_text("no picture")
+    return folder
+
+
+def on_ray(src: Any, out: Any, workers: int, patience: float = 30, **options: Any) -> Any:
+    options.setdefault("max_side", 64)
+    places = storage.place(src, patience), storage.place(out, patience)
+    run = Synth(*places, ROBUST, 0, Options(**options))
+    told: list[tuple[int, int]] = []
+    result = run.run(
+        engine=RayEngine(workers=workers),
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert told[-1] == (len(run.work), len(run.work))
+    return result
+
+
+@pytest.mark.parametrize(("fmt", "workers", "copies"), [("folder", 2, 1), ("parquet", 1, 2)])
+def test_ray_writes_the_bytes_of_the_local_engine(
+    tmp_path: Path, cluster: Any, src: Path, fmt: str, workers: int, copies: int
+) -> None:
+    counts = synth(src, tmp_path / "local", format=fmt, max_side=64, copies=copies)["counts"]
+    result = on_ray(src, tmp_path / "ray", workers, format=fmt, copies=copies)
+    assert result["counts"] == counts
+    assert counts["failures"] == {"empty_file": 1, "not_a_picture": 1}
+    assert tree(tmp_path / "ray") == tree(tmp_path / "local")
+
+
+def workers() -> list[int]:
+    """Process ids of the actors below this process: of its own cluster and no other."""
+    parents, actors = {}, []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            pid = int(status.parent.name)
+            parents[pid] = int(status.read_text().rpartition(")")[2].split()[1])
+            if status.with_name("cmdline").read_bytes().startswith(b"ray::MapWorker"):
+                actors.append(pid)
+
+    def ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
+
+    return [pid for pid in actors if ours(pid)]
+
+
+def when(condition: Callable[[], bool], action: Callable[[], None]) -> threading.Thread:
+    """Do something once a condition holds, beside the test."""
+
+    def wait() -> None:
+        begun = time.monotonic()
+        while not condition() and time.monotonic() - begun < 120:
+            time.sleep(0.005)
+        action()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def test_a_killed_worker_costs_neither_a_row_nor_gives_one_twice(
+    tmp_path: Path, cluster: Any, src: Path
+) -> None:
+    synth(src, tmp_path / "local", max_side=64)
+    killed = []
+
+    def kill() -> None:
+        for pid in workers()[:1]:
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+
+    images = tmp_path / "ray" / "images"
+    killing = when(lambda: len(list(images.glob("*.png"))) > 5, kill)
+    on_ray(src, tmp_path / "ray", 2)
+    killing.join()
+    assert killed
+    assert tree(tmp_path / "ray") == tree(tmp_path / "local")
+
+
+def command(src: Path, out: Path) -> list[str]:
+    options = ["--engine", "ray", "--ray-workers", "2", "--max-side", "64", "--quiet"]
+    python = [sys.executable, "-W", "error", "-m", "degrade.cli", "synth"]
+    return [*python, str(src), str(out), *options]
+
+
+def test_a_driver_that_is_interrupted_or_killed_goes_on(
+    tmp_path: Path, cluster: Any, src: Path
+) -> None:
+    synth(src, tmp_path / "local", max_side=64)
+    out = tmp_path / "ray"
+    for number, end in enumerate((signal.SIGINT, signal.SIGKILL)):
+        process = subprocess.Popen(command(src, out), stderr=subprocess.PIPE, text=True)
+        begun = time.monotonic()
+        made = len(list(out.glob("images/*.png")))
+        while len(list(out.glob("images/*.png"))) <= made + 5 and process.poll() is None:
+            assert time.monotonic() - begun < 120
+            time.sleep(0.005)
+        process.send_signal(end)
+        _, said = process.communicate()
+        assert process.returncode == (130, -signal.SIGKILL)[number]
+        assert number or said.startswith("Interrupted. Finished shards are kept"), said
+        assert not (out / "run.json").exists(), "it ended before it was killed"
+    on_ray(src, out, 2)
+    assert tree(out) == tree(tmp_path / "local")
+
+
+def test_a_broken_connection_stops_ray_and_the_same_command_goes_on(
+    tmp_path: Path, cluster: Any, src: Path, s3: Store
+) -> None:
+    synth(src, tmp_path / "local", max_side=64)
+    upload(s3, src, "src")
+    s3.line.after(500_000)
+    with pytest.raises(StoppedError, match="could not be reached"):
+        on_ray("s3://bucket/src", "s3://bucket/out", 2, patience=0.5)
+    s3.line.mend()
+    on_ray("s3://bucket/src", "s3://bucket/out", 2)
+    assert without_source(s3.tree("out")) == without_source(tree(tmp_path / "local"))
+
+
+def test_what_ray_cannot_do_is_said_beforehand(
+    tmp_path: Path, cluster: Any, src: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match="3 Ray workers want a CPU each and the cluster has 2"):
+        on_ray(src, tmp_path / "out", 3)
+    monkeypatch.setattr(ray_engine.socket, "gethostname", lambda: "another")
+    with pytest.raises(UserError, match=r"is a path of this machine.*--shared"):
+        on_ray(src, tmp_path / "out", 1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match=r'pip install "degrade\[ray\]"'):
+        on_ray(pictures(tmp_path / "src", 1), tmp_path / "out", 1)
