@@ -22,6 +22,7 @@ BORDERS = {
     "zeros": cv2.BORDER_CONSTANT,
 }
 """Padding of ``grid_sample`` -> the same of OpenCV."""
+_FAR = 4.0  # sizes outside: OpenCV mirrors farther places a step at a time, without end
 
 
 def plain(*tensors: torch.Tensor) -> bool:
@@ -53,10 +54,18 @@ def log_(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def can_sample(x: torch.Tensor, *where: torch.Tensor) -> bool:
-    """Whether :func:`sample` can do it: sizes and versions that OpenCV computes exactly."""
-    longest = max(max(t.shape[1:]) for t in (x, *where))
-    return _EXACT and plain(x, *where) and longest <= _LONGEST and 0 not in x.shape
+def can_sample(x: torch.Tensor, padding: str, columns: torch.Tensor, rows: torch.Tensor) -> bool:
+    """Whether :func:`sample` can do it: what OpenCV computes exactly, and at once."""
+    longest = max(max(t.shape[1:]) for t in (x, columns))
+    if not (_EXACT and plain(x, columns, rows) and longest <= _LONGEST) or 0 in x.shape:
+        return False
+    if padding != "reflection":
+        return True
+    ends = [t.aminmax() for t in (columns, rows)]
+    return all(
+        -_FAR * size < float(end.min) and float(end.max) < (1.0 + _FAR) * size
+        for end, size in zip(ends, (x.shape[-1], x.shape[-2]), strict=True)
+    )
 
 
 def sample(
@@ -74,7 +83,10 @@ def sample(
         (B, C, H', W').
     """
     out = torch.empty((*x.shape[:2], *columns.shape[1:]))
-    places = (np.ascontiguousarray(t.numpy()) - np.float32(0.5) for t in (columns, rows))
+    places = [np.ascontiguousarray(t.numpy()) - np.float32(0.5) for t in (columns, rows)]
+    if padding != "reflection":  # beyond two pixels all are alike, and fit OpenCV's integers
+        for place, size in zip(places, (x.shape[-1], x.shape[-2]), strict=True):
+            np.clip(place, -2.0, size + 1.0, out=place)
     for target, picture, right, down in zip(out.numpy(), x.numpy(), *places, strict=True):
         for c, plane in enumerate(picture):
             source = np.ascontiguousarray(plane)

@@ -52,7 +52,7 @@ def sample(
     Returns:
         (B, C, H', W').
     """
-    if mode == "bilinear" and host.can_sample(x, where[..., 0], where[..., 1]):
+    if mode == "bilinear" and host.can_sample(x, padding, where[..., 0], where[..., 1]):
         return host.sample(x, where[..., 0], where[..., 1], padding)
     height, width = x.shape[-2:]
     scale = torch.tensor((2.0 / width, 2.0 / height), device=x.device)
@@ -81,6 +81,6 @@ def warp(x: torch.Tensor, dx: torch.Tensor, dy: torch.Tensor) -> torch.Tensor:
     columns = torch.arange(width, device=x.device, dtype=torch.float32) + 0.5
     rows = torch.arange(height, device=x.device, dtype=torch.float32)[:, None] + 0.5
     columns, rows = columns + dx, rows + dy
-    if host.can_sample(x, columns, rows):
+    if host.can_sample(x, "border", columns, rows):
         return host.sample(x, columns, rows, "border")
     return sample(x, torch.stack((columns, rows), -1))
