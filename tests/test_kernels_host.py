@@ -58,6 +58,12 @@ def test_sampling_agrees_inside_and_outside(
     assert torch.allclose(quick, slow, atol=2e-5)
 
 
+def test_no_points_are_no_trouble() -> None:
+    field = pictures(5, 4)
+    assert places.at_points(field, torch.empty(2, 0, 2)).shape == (2, 0, 3)
+    assert places.warp(field[:0], torch.empty(0, 5, 4), torch.empty(0, 5, 4)).shape == (0, 3, 5, 4)
+
+
 def test_light_agrees_over_its_whole_range(monkeypatch: pytest.MonkeyPatch) -> None:
     x = torch.linspace(-0.1, 1.1, 4096)
     for curve in (light.to_linear, light.to_srgb):

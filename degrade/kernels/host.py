@@ -57,7 +57,10 @@ def log_(x: torch.Tensor) -> torch.Tensor:
 def can_sample(x: torch.Tensor, padding: str, columns: torch.Tensor, rows: torch.Tensor) -> bool:
     """Whether :func:`sample` can do it: what OpenCV computes exactly, and at once."""
     longest = max(max(t.shape[1:]) for t in (x, columns))
-    if not (_EXACT and plain(x, columns, rows) and longest <= _LONGEST) or 0 in x.shape:
+    if not (_EXACT and plain(x, columns, rows) and longest <= _LONGEST) or 0 in (
+        *x.shape,
+        *columns.shape,
+    ):
         return False
     if padding != "reflection":
         return True
