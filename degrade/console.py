@@ -55,7 +55,9 @@ Resume = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        help="auto, cpu, cuda or cuda:N.", rich_help_panel="Machine", autocompletion=devices
+        help="auto, cpu, cuda or cuda:N; `synth` takes several: cuda:0,cuda:1.",
+        rich_help_panel="Machine",
+        autocompletion=devices,
     ),
 ]
 Workers = Annotated[

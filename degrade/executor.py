@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from itertools import chain, islice, takewhile
+from contextlib import ExitStack, closing
+from itertools import chain, cycle, islice, takewhile
 from typing import Any
+
+import torch
 
 from degrade import shards
 from degrade.errors import HaltedError
-from degrade.making import Done, Loaded, Maker
+from degrade.making import Done, Loaded, Made, Maker
 from degrade.recipe import Recipe
 from degrade.runs import Progress, bounded_map, host_threads, read_json
 from degrade.runtime import tuned
@@ -154,16 +156,36 @@ def _results(maker: Maker, work: Iterable[ShardJobs], threads: int) -> Generator
 def _batched(
     maker: Maker, pool: ThreadPoolExecutor, groups: Iterable[tuple[Job, ...]]
 ) -> Iterator[Done]:
-    ahead: deque[list[Future[Loaded | Failure]]] = deque()
-    stored: list[Future[Done]] = []
-    for group in chain(groups, [None]):
-        if group is not None:
-            ahead.append([pool.submit(maker.load, job) for job in group])
-        if group is not None and len(ahead) < 2:
-            continue
-        loaded = [future.result() for future in ahead.popleft()] if ahead else []
-        made = maker.degrade_group(loaded)
-        yield from (future.result() for future in stored)
+    """A thread for each device degrades groups in turns, while others load and store."""
+    devices = maker.task.devices
+    degrading: deque[Future[tuple[list[Loaded | Failure], list[Made | Failure]]]] = deque()
+    storing: deque[list[Future[Done]]] = deque()
+
+    def store() -> None:
+        loaded, made = degrading.popleft().result()
         pairs = zip(loaded, made, strict=True)
-        stored = [pool.submit(maker.finish, item, entry) for item, entry in pairs]
-    yield from (future.result() for future in stored)
+        storing.append([pool.submit(maker.finish, item, entry) for item, entry in pairs])
+
+    with ExitStack() as stack:
+        lanes = [
+            (stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=str(device))), device)
+            for device in devices
+        ]
+        for group, (lane, device) in zip(groups, cycle(lanes), strict=False):
+            loading = [pool.submit(maker.load, job) for job in group]
+            degrading.append(lane.submit(_degraded, maker, loading, device))
+            if len(degrading) > len(devices):
+                store()
+            if len(storing) > len(devices):
+                yield from (future.result() for future in storing.popleft())
+        while degrading:
+            store()
+        while storing:
+            yield from (future.result() for future in storing.popleft())
+
+
+def _degraded(
+    maker: Maker, loading: list[Future[Loaded | Failure]], device: torch.device
+) -> tuple[list[Loaded | Failure], list[Made | Failure]]:
+    loaded = [future.result() for future in loading]
+    return loaded, maker.degrade_group(loaded, device)

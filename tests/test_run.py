@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,13 @@ from PIL import Image
 from degrade import pipeline, recipe, runs, shards
 from degrade.errors import HaltedError, StoppedError, UserError
 from degrade.executor import Options, Synth
+from degrade.making import Maker
+from degrade.runtime import resolve_devices
 from degrade.timing import TIMING
 from degrade.verify import Verifier
 from tests.conftest import PHOTOS
+
+CPU = torch.device("cpu")
 
 ROBUST = recipe.load("robust-r1")
 
@@ -111,6 +116,31 @@ def test_workers_and_batches_do_not_change_what_is_done(tmp_path: Path) -> None:
         )
         # A codec or a block edge may amplify a last-digit difference of a batched FFT.
         assert (np.abs(a - b) <= 1).mean() > 0.999, row["degradations"]
+
+
+def test_several_devices_share_the_work_and_change_nothing(tmp_path: Path) -> None:
+    src = pictures(tmp_path / "src", 150)
+    chosen, options = recipe.load("robust-r1"), Options(batch=4, workers=2)
+    seen, degrade_group = set(), Maker.degrade_group
+    for name, devices in (("one", [CPU]), ("three", [CPU] * 3)):
+        run = Synth(src, tmp_path / name, chosen, 0, options)
+        run.work.task = replace(run.work.task, devices=tuple(devices))
+
+        def watched(maker: Maker, loaded: Any, device: Any, name: str = name) -> Any:
+            seen.add((name, threading.current_thread().ident))
+            return degrade_group(maker, loaded, device)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Maker, "degrade_group", watched)
+            run.run()
+    assert tree(tmp_path / "one") == tree(tmp_path / "three")
+    assert Counter(name for name, _ in seen) == {"one": 1, "three": 3}
+
+
+@pytest.mark.parametrize("names", ["cpu,cpu", "cpu,cuda", "cuda:0,cuda:99", "cpu,"])
+def test_devices_must_exist_and_differ(names: str) -> None:
+    with pytest.raises(UserError, match=r"cuda:0|auto, cpu|not there"):
+        resolve_devices(names)
 
 
 def test_a_rows_draw_does_not_depend_on_its_neighbours(tmp_path: Path) -> None:
