@@ -21,20 +21,24 @@ from degrade.console import (
     KeyEnv,
     MaxCost,
     MaxTokensName,
+    Overwrite,
     PerMinute,
     PricesFile,
     Quiet,
+    Resume,
     Workers,
     err,
     out,
     print_json,
     progress_bar,
+    resumable,
     say,
 )
 
 MODEL = "Model (--writer llm)"
 
 
+@resumable
 def annotate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run of synth.")],
     dest: Annotated[
@@ -98,12 +102,8 @@ def annotate(
     batch_api: BatchApi = DEFAULTS.batch_api,
     dry_run: DryRun = False,
     workers: Workers = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the chains in OUT.")
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Insist on going on with unfinished chains.")
-    ] = False,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

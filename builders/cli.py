@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from builders.cli_build import Overwrite, bar, build, built
+from builders.cli_build import bar, build, built
+from degrade import completion
 from degrade.console import (
+    EXIT_FOUND,
     EXIT_QUARANTINE,
     AsJson,
     Device,
+    Overwrite,
     Quiet,
     Workers,
     out,
     print_json,
     progress_bar,
+    resumable,
     say,
 )
 
@@ -26,13 +30,23 @@ if TYPE_CHECKING:
 
 __all__ = ["build", "demo", "export", "formats", "push", "replay", "validate"]
 
-EXIT_INVALID = 1
+
+def _formats() -> list[str]:
+    from builders.export import formats as known
+
+    return list(known())
 
 
 def export(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that was built.")],
     dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
-    to: Annotated[str, typer.Option(help="Format; `degrade-cli formats` lists them.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="Format; `degrade-cli formats` lists them.",
+            autocompletion=completion.among(_formats),
+        ),
+    ],
     split: Annotated[
         list[str] | None, typer.Option(help="Only this split; may be repeated. (default: all)")
     ] = None,
@@ -72,7 +86,11 @@ def export(
 
 
 def formats(as_json: AsJson = False) -> None:
-    """List the formats of `export` and `validate`."""
+    """List the formats of `export` and `validate`.
+
+    Examples:
+        degrade-cli formats
+    """
     from builders.export import formats as known
 
     if as_json:
@@ -98,6 +116,11 @@ def validate(
 
     Pictures open, chains parse and agree with the records, records replay, nothing is there twice,
     splits share no picture.
+
+    Examples:
+        degrade-cli validate data
+
+        degrade-cli validate data-llamafactory --sample 0 --json
     """
     from builders.validate import report_table
     from builders.validate import validate as check
@@ -109,9 +132,10 @@ def validate(
     elif not quiet or not report.ok:
         report_table(report)
     if not report.ok:
-        raise typer.Exit(EXIT_INVALID)
+        raise typer.Exit(EXIT_FOUND)
 
 
+@resumable
 def push(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A data set that was built.")],
     repo: Annotated[str, typer.Argument(metavar="REPO", help="Hub name: user/name.")],
@@ -142,6 +166,11 @@ def push(
     """Publish a data set on the Hugging Face Hub; the same command goes on after an interruption.
 
     The token comes from `hf auth login` or HF_TOKEN.
+
+    Examples:
+        degrade-cli push data user/name --private --dry-run
+
+        degrade-cli push data user/name --recipe-only
     """
     from builders import hub
 
@@ -162,6 +191,7 @@ def push(
         hub.show(result)
 
 
+@resumable
 def replay(
     recipe: Annotated[
         Path, typer.Argument(metavar="RECIPE.parquet", help="A published table without pictures.")
@@ -179,7 +209,11 @@ def replay(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make the pictures of a published recipe again from your copy of the source."""
+    """Make the pictures of a published recipe again from your copy of the source.
+
+    Examples:
+        degrade-cli replay recipe.parquet out --source folder:photos
+    """
     from builders import replay as replaying
     from builders.sources.spelled import spelled
 
@@ -207,14 +241,21 @@ def replay(
         raise typer.Exit(EXIT_QUARANTINE)
 
 
+@resumable
 def demo(
     ctx: typer.Context,
     dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
     rows: Annotated[int, typer.Option(min=12, help="Rows in all.")] = 220,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Everything once, on drawn scenes: degrade, annotate, build, validate, a page to look at."""
+    """Everything once, on drawn scenes: degrade, annotate, build, validate, a page to look at.
+
+    Examples:
+        degrade-cli demo demo
+    """
     from builders import recipe as recipes
     from builders.card import as_html, write_card
     from builders.dataset import Build, Machine
@@ -232,11 +273,18 @@ def demo(
         lambda folder: write_card(folder, "degrade-cli demo OUT"),
         Machine("cpu", None, workers),
     )
-    failed = built(dest, made.run(bar(False), overwrite), as_json=False, quiet=False)
-    with progress_bar("validating", False) as progress:
+    silent = quiet or as_json
+    result = made.run(bar(silent), overwrite)
+    failed = built(dest, result, as_json=False, quiet=silent)
+    with progress_bar("validating", silent) as progress:
         report = check(dest, workers=workers, progress=progress)
-    report_table(report)
     page = as_html(dest)
-    say(f"Open {page} to look at it; `datasets.load_dataset({str(dest)!r})` loads it.")
+    if as_json:
+        built_info = {**(result.info or {}), "already_finished": result.already_finished}
+        print_json({"page": str(page), "data": built_info, "validation": report.as_json()})
+    elif not quiet or not report.ok:
+        report_table(report)
+    if not silent:
+        say(f"Open {page} to look at it; `datasets.load_dataset({str(dest)!r})` loads it.")
     if not report.ok or failed:
-        raise typer.Exit(EXIT_INVALID if not report.ok else EXIT_QUARANTINE)
+        raise typer.Exit(EXIT_FOUND if not report.ok else EXIT_QUARANTINE)

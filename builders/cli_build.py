@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.table import Table
 
+from degrade import completion
 from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
     Device,
+    Overwrite,
     Quiet,
     Workers,
     out,
     print_json,
     progress_bar,
+    resumable,
     say,
 )
 
@@ -31,7 +34,6 @@ build = typer.Typer(
     help="Build data sets, and benchmarks at several levels of damage.", no_args_is_help=True
 )
 
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what another one wrote.")]
 Batch = Annotated[
     int | None, typer.Option(min=1, help="Pictures per batch.", rich_help_panel="Machine")
 ]
@@ -53,10 +55,16 @@ def bar(quiet: bool) -> Bar:
 
 
 @build.command("dataset")
+@resumable
 def build_dataset(
     ctx: typer.Context,
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="Preset (robust-r1-11k, demo) or .yaml file.")
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="Preset (robust-r1-11k, demo) or .yaml file.",
+            autocompletion=completion.presets("builders", "recipes"),
+        ),
     ],
     dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
     source: Annotated[
@@ -119,6 +127,7 @@ def build_dataset(
 
 
 @build.command("benchmark")
+@resumable
 def build_benchmark(
     src: Annotated[
         str,
@@ -126,6 +135,7 @@ def build_benchmark(
             metavar="SRC",
             help="Preset (mmstar, realworldqa, mmmb, a-okvqa, r-bench, scenes), .yaml file, or "
             "KIND:PATH[,key=value ...].",
+            autocompletion=completion.presets("builders", "benchmark/recipes"),
         ),
     ],
     dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
@@ -153,7 +163,10 @@ def build_benchmark(
         typer.Option(help="Only operators that training has seen, or has not seen."),
     ] = None,
     op: Annotated[
-        list[str] | None, typer.Option(help="Only this operator; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Only this operator; may be repeated.", autocompletion=completion.operators
+        ),
     ] = None,
     count: Annotated[
         int | None, typer.Option(min=1, help="Operators per item. (default: 1)")
@@ -244,7 +257,10 @@ def build_benchmark(
 def built(dest: Path, result: Result, as_json: bool, quiet: bool) -> bool:
     """Say what a build did; whether some rows are failed ones."""
     if result.info is None:
-        say("A batch of chains is not back yet. Give the same command later to go on.")
+        if as_json:
+            print_json({"pending": ["a batch of chains is not back yet"]})
+        else:
+            say("A batch of chains is not back yet. Give the same command later to go on.")
         return False
     counts = result.info["counts"]
     if as_json:

@@ -7,14 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from builders.table import OK, Example
-
-BINS = 10
-"""Intensities are counted in tenths: (0, 0.1], (0.1, 0.2] ... (0.9, 1]."""
-
-
-def bin_of(intensity: float) -> int:
-    """The tenth that an intensity of the grid of hundredths falls in, 0 to 9."""
-    return min(BINS - 1, max(0, (round(intensity * 100) - 1) // BINS))
+from degrade.plots import BINS, bin_of
 
 
 class SplitCounts:

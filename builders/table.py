@@ -15,7 +15,7 @@ from degrade.images import is_original
 from degrade.runs import read_json
 from degrade.schema import AnswerForm, Applied, Chain, Degradation, Question, Record, Task
 
-INFO, RECIPE, QUARANTINE = "dataset.json", "recipe.yaml", "quarantine.jsonl"
+INFO, RECIPE, QUARANTINE = shards.DATASET, "recipe.yaml", "quarantine.jsonl"
 DATA, CARD, ASSETS, PAGE = "data", "README.md", "assets", "card.html"
 
 OK = "ok"

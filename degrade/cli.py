@@ -4,58 +4,69 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from annotate.cli import Chains, annotate
 from builders import cli as builders
-from degrade import __version__
+from degrade import __version__, cli_report, completion
 from degrade import cli_look as look
+from degrade.cli_studio import studio_command
 from degrade.console import (
+    EXIT_FOUND,
+    EXIT_INTERRUPTED,
     EXIT_QUARANTINE,
+    EXIT_USER,
+    EXITS,
     AsJson,
     Device,
+    Overwrite,
     Patience,
     Quiet,
+    Resume,
     Workers,
     err,
+    going_on,
     out,
     print_json,
     progress_bar,
+    resumable,
     say,
+    stoppable,
 )
-from degrade.errors import UserError
-from degrade.storage import PATIENCE, Place
+from degrade.errors import HaltedError, StoppedError, UserError
+from degrade.storage import PATIENCE
 from trainer import cli as trainer
 
 CLUSTER = "Cluster"
-EXIT_DIFFERS, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="degrade-cli",
     help="Degrade pictures realistically, with a record of what was done that replays.",
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
-    epilog="Exit codes: 0 done, 1 verify found a difference, 2 a mistake or a full disk (the "
-    "message says what to do), 3 done but some rows failed, 130 interrupted.",
+    epilog="Exit codes: " + "; ".join(f"{code} {text}" for code, text in EXITS.items()) + ".",
 )
 
 
 def main() -> None:
     """Entry point: runs a command and turns what users can mend into a message."""
-    from degrade.errors import StoppedError
-
     try:
         app()
     except (UserError, StoppedError) as error:
         err.print(Text.assemble(("Error: ", "bold red"), str(error)))
         sys.exit(EXIT_USER)
+    except HaltedError as halted:
+        after = f" after {halted.done}" if halted.done else ""
+        err.print(f"Interrupted{after}. What is finished is kept; the same command goes on:")
+        err.print(Text(f"  {going_on()}"))
+        sys.exit(EXIT_INTERRUPTED)
     except SystemExit as end:  # typer makes one of a KeyboardInterrupt
         if end.code == EXIT_INTERRUPTED:
-            err.print("Interrupted. Finished shards are kept: the same command goes on.")
+            err.print("Interrupted.")
         raise
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Nothing can be printed any more.
@@ -82,14 +93,20 @@ def _root(
 
 
 @app.command()
+@resumable
 def synth(
     src: Annotated[
         str, typer.Argument(metavar="SRC", help="Folder of pictures, or one picture; path or URL.")
     ],
     dest: Annotated[str, typer.Argument(metavar="OUT", help="Folder to write; path or URL.")],
-    recipe: Annotated[str, typer.Option(help="Preset name or .yaml file.")] = "robust-r1",
+    recipe: Annotated[
+        str, typer.Option(help="Preset name or .yaml file.", autocompletion=completion.recipes)
+    ] = "robust-r1",
     op: Annotated[
-        list[str] | None, typer.Option(help="Only this operator; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Only this operator; may be repeated.", autocompletion=completion.operators
+        ),
     ] = None,
     intensity: Annotated[
         float | None, typer.Option(min=0, max=1, help="This intensity for all, two decimals.")
@@ -152,15 +169,15 @@ def synth(
         ),
     ] = False,
     patience: Patience = PATIENCE,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in OUT.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Insist on going on with an unfinished run.")
-    ] = False,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Degrade every picture of a folder and record what was done.
 
-    The same command over an unfinished run goes on with it, over a finished one does nothing.
+    The same command over an unfinished run goes on with it, over a finished one does nothing. ^C
+    lets the shard under way finish; a second one stops at once.
 
     Examples:
         degrade-cli synth photos out
@@ -172,7 +189,9 @@ def synth(
         degrade-cli synth s3://bucket/photos s3://bucket/out --engine ray --address auto
     """
     from degrade import recipe as recipes
-    from degrade.executor import Options, Synth
+    from degrade import timing
+    from degrade.executor import Options, Synth, threads_for
+    from degrade.runs import host_threads
     from degrade.storage import place
 
     chosen = recipes.load(recipe).narrowed(op or (), intensity, families)
@@ -192,13 +211,22 @@ def synth(
     on_cluster = _cluster(engine, address, ray_workers, shared)
     source, out_folder = place(src, patience), place(dest, patience)
     run = Synth(source, out_folder, chosen, seed, options)
-    with progress_bar("degrading", quiet) as progress:
-        result = run.run(overwrite, resume, progress, on_cluster)
+    task = run.work.task
+    threads = ray_workers if on_cluster else threads_for(task, host_threads())
+    silent = quiet or as_json
+    with (
+        progress_bar("degrading", silent) as progress,
+        timing.measured(out_folder, engine, threads, task.device.type, progress) as clocked,
+        stoppable("the shard under way") as stop,
+    ):
+        result = run.run(overwrite, resume, clocked, on_cluster, stop)
     counts = result["counts"]
-    if result["already_finished"] and not quiet:
+    if as_json:
+        print_json(result)
+    elif result["already_finished"] and not quiet:
         say(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
     elif not quiet:
-        _summary(out_folder, result)
+        look.summary(out_folder, result)
     if counts["failed"]:
         raise typer.Exit(EXIT_QUARANTINE)
 
@@ -213,30 +241,6 @@ def _cluster(engine: str, address: str | None, workers: int | None, shared: bool
         if value:
             raise UserError(f"{name} is for --engine ray.")
     return None
-
-
-def _summary(dest: Place, result: dict[str, Any]) -> None:
-    from degrade import ops
-    from degrade.schema import STAGES
-
-    counts = result["counts"]
-    table = Table("stage", "operator", box=None)
-    table.add_column("pictures", justify="right")
-    for stage in STAGES:
-        names = [n for n in counts["operators"] if ops.get(n).stage == stage]
-        if names:
-            table.add_row(f"[bold]{stage}[/]", "", f"[bold]{counts['stages'][stage]}[/]")
-        for name in names:
-            table.add_row("", name, str(counts["operators"][name]))
-    out.print(table)
-    say(
-        f"{counts['rows']} pictures ({counts['clean']} left clean) in {dest}, "
-        f"fingerprint {result['fingerprint']}"
-    )
-    if result["ignored_files"]:
-        say(f"{result['ignored_files']} other files in the source were ignored.")
-    for reason, number in counts["failures"].items():
-        say(f"{number} in quarantine: {reason} (see {dest / 'quarantine.jsonl'})", "yellow")
 
 
 @app.command()
@@ -254,7 +258,13 @@ def verify(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Replay the records of a run and compare with its pictures; exit 1 where one differs."""
+    """Replay the records of a run and compare with its pictures; exit 1 where one differs.
+
+    Examples:
+        degrade-cli verify out
+
+        degrade-cli verify out --sample 100 --source photos
+    """
     from degrade.runs import host_threads
     from degrade.storage import place
     from degrade.verify import Verifier
@@ -279,7 +289,70 @@ def verify(
         good = checked - sum(bool(d.id) for d in differences)
         out.print(f"{good} of {checked} rows replay.")
     if differences:
-        raise typer.Exit(EXIT_DIFFERS)
+        raise typer.Exit(EXIT_FOUND)
+
+
+@app.command()
+def report(
+    ctx: typer.Context,
+    folders: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FOLDER ...",
+            help="A run of `synth` or a data set that `build` wrote, path or URL; or evaluations: "
+            "the further ones are compared with the first.",
+        ),
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to write report.html to. (default: beside a run or data set as "
+            "FOLDER-report.html; in the first evaluation)"
+        ),
+    ] = None,
+    samples: cli_report.Samples = 12,
+    source: cli_report.Source = None,
+    name: trainer.Name = None,
+    bench: trainer.Bench = None,
+    unseen: trainer.Unseen = None,
+    failures: trainer.Failures = 8,
+    patience: Patience = PATIENCE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make one page, which needs no network, of a run, a data set, or evaluations compared.
+
+    Of a run or data set: what was asked and done, distributions, failures, pairs of pictures with
+    a divider. Of evaluations: curves, maps, perception, failures, comparison, and report.md.
+
+    Examples:
+        degrade-cli report out
+
+        degrade-cli report eval-base eval-trained --name base --name trained --to report
+    """
+    from degrade.storage import place
+
+    evaluated = trainer.is_evaluation(Path(folders[0]))
+    others = {"samples", "source"} if evaluated else {"name", "bench", "unseen", "failures"}
+    given = [o for o in sorted(others) if _said(ctx, o)]
+    what = "an evaluation" if evaluated else "a run or data set"
+    if given:
+        raise UserError(f"--{given[0]} is not for {what}, which {folders[0]} is; leave it out.")
+    if evaluated:
+        trainer.report(
+            [Path(f) for f in folders], to, name, bench, unseen, failures, as_json, quiet
+        )
+        return
+    if folders[1:]:
+        raise UserError(f"One page is of one run or data set; {len(folders)} folders were given.")
+    folder, moved = place(folders[0], patience), place(source, patience) if source else None
+    cli_report.report(folder, to, samples, moved, as_json, quiet)
+
+
+def _said(ctx: typer.Context, option: str) -> bool:
+    """Whether an option was given rather than left at its default."""
+    source = ctx.get_parameter_source(option)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 app.command("ops")(look.list_operators)
@@ -287,12 +360,12 @@ app.command("families")(look.list_families)
 app.command("recipes")(look.list_recipes)
 app.command()(look.preview)
 app.command()(look.gallery)
+app.command()(studio_command(trainer.asker, trainer.page_of))
 app.command()(annotate)
 app.add_typer(builders.build, name="build")
 app.add_typer(trainer.train, name="train")
 app.command()(trainer.ask)
 app.command()(trainer.evaluate)
-app.command()(trainer.report)
 for _command in (
     builders.export,
     builders.formats,

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from degrade import completion
 from degrade.console import AsJson, Quiet, out, print_json, progress_bar, say
 from degrade.errors import UserError
 
@@ -18,16 +19,60 @@ if TYPE_CHECKING:
     from degrade.images import Pixels
     from degrade.recipe import Recipe
     from degrade.registry import Operator
+    from degrade.storage import Place
+
+
+def summary(dest: Place, result: dict[str, Any]) -> None:
+    """Print what a run did: operators by stage, what failed."""
+    from degrade import ops
+    from degrade.schema import STAGES
+
+    counts = result["counts"]
+    table = Table("stage", "operator", box=None)
+    table.add_column("pictures", justify="right")
+    for stage in STAGES:
+        names = [n for n in counts["operators"] if ops.get(n).stage == stage]
+        if names:
+            table.add_row(f"[bold]{stage}[/]", "", f"[bold]{counts['stages'][stage]}[/]")
+        for name in names:
+            table.add_row("", name, str(counts["operators"][name]))
+    out.print(table)
+    say(
+        f"{counts['rows']} pictures ({counts['clean']} left clean) in {dest}, "
+        f"fingerprint {result['fingerprint']}"
+    )
+    if result["ignored_files"]:
+        say(f"{result['ignored_files']} other files in the source were ignored.")
+    for reason, number in counts["failures"].items():
+        say(f"{number} in quarantine: {reason} (see {dest / 'quarantine.jsonl'})", "yellow")
+
+
+Shown = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Operators to show; may be repeated. (default: all)",
+        autocompletion=completion.operators,
+    ),
+]
 
 
 def list_operators(
-    name: Annotated[str | None, typer.Argument(help="One operator, in full.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One operator, in full.", autocompletion=completion.operators),
+    ] = None,
     published: Annotated[
         bool, typer.Option("--published", help="List the formulas of robust-r1-published instead.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the operators, or show one with its parameters, units and sources."""
+    """List the operators, or show one with its parameters, units and sources.
+
+    Examples:
+        degrade-cli ops
+
+        degrade-cli ops motion_blur
+    """
     from degrade import ops
     from degrade import published as formulas
     from degrade.schema import STAGES
@@ -93,10 +138,21 @@ def _show_operator(op: Operator) -> None:
 
 
 def list_recipes(
-    name: Annotated[str | None, typer.Argument(help="One recipe, in full: name or file.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="One recipe, in full: name or file.", autocompletion=completion.recipes
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the recipes, or show one as the YAML to start your own from."""
+    """List the recipes, or show one as the YAML to start your own from.
+
+    Examples:
+        degrade-cli recipes
+
+        degrade-cli recipes robust-r1 > mine.yaml
+    """
     import yaml
 
     from degrade import recipe as recipes
@@ -128,7 +184,11 @@ def _per_picture(recipe: Recipe) -> str:
 
 
 def list_families(as_json: AsJson = False) -> None:
-    """List the families of damage and their operators, in two halves that do not resemble."""
+    """List the families of damage and their operators, in two halves that do not resemble.
+
+    Examples:
+        degrade-cli families --json
+    """
     from degrade import ops
     from degrade.families import families
 
@@ -166,11 +226,19 @@ def _picture(path: Path, max_side: int | None = None) -> Pixels:
 def preview(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
     dest: Annotated[Path, typer.Argument(metavar="OUT.png", help="The sheet to write.")],
-    op: Annotated[list[str] | None, typer.Option(help="Operators to show. (default: all)")] = None,
+    op: Shown = None,
     seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
     cell: Annotated[int, typer.Option(min=32, help="Longer side of a cell, in pixels.")] = 224,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Draw one contact sheet of a picture: operators down, intensities across."""
+    """Draw one contact sheet of a picture: operators down, intensities across.
+
+    Examples:
+        degrade-cli preview photo.jpg sheet.png
+
+        degrade-cli preview photo.jpg sheet.png --op motion_blur --op fog
+    """
     from degrade import ops, sheet
     from degrade.schema import STAGES
 
@@ -183,7 +251,14 @@ def preview(
         pixels = _picture(image)
         made = sheet.contact_sheet(pixels, [o.name for o in chosen], seed=seed, cell=cell)
         made.save(dest)
-    say(f"Wrote {dest}")
+    _wrote(dest, [o.name for o in chosen], as_json, quiet)
+
+
+def _wrote(path: Path, names: list[str], as_json: bool, quiet: bool) -> None:
+    if as_json:
+        print_json({"wrote": str(path), "operators": names})
+    elif not quiet:
+        say(f"Wrote {path}: {len(names)} operators")
 
 
 def gallery(
@@ -193,12 +268,19 @@ def gallery(
     image: Annotated[
         Path | None, typer.Option(help="Picture to degrade. (default: one that is shipped)")
     ] = None,
-    op: Annotated[list[str] | None, typer.Option(help="Operators to show. (default: all)")] = None,
+    op: Shown = None,
     seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
     side: Annotated[int, typer.Option(min=32, help="Longer side of the picture, pixels.")] = 360,
+    as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write one page with every operator at five intensities, its parameters and sources."""
+    """Write one page with every operator at five intensities, its parameters and sources.
+
+    Examples:
+        degrade-cli gallery gallery
+
+        degrade-cli gallery noise.html --op gaussian_noise --image photo.jpg
+    """
     from degrade import gallery as made
     from degrade import ops
     from degrade.runs import write_atomic
@@ -207,9 +289,8 @@ def gallery(
     names = [ops.get(n).name for n in (op or ops.names())]
     with _files(path):
         pixels = made.shipped_photo(side) if image is None else _picture(image, side)
-        with progress_bar("degrading", quiet) as progress:
+        with progress_bar("degrading", quiet or as_json) as progress:
             page = made.page(pixels, names, seed=seed, progress=progress)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, page.encode())
-    if not quiet:
-        say(f"Wrote {path}: {len(names)} operators")
+    _wrote(path, names, as_json, quiet)

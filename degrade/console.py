@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
@@ -22,14 +27,39 @@ from rich.progress import (
 )
 from rich.text import Text
 
-EXIT_QUARANTINE = 3
-"""Finished, and some rows are failed ones, kept with their reason."""
+from degrade.completion import devices
+from degrade.errors import HaltedError
+
+EXIT_FOUND, EXIT_USER, EXIT_QUARANTINE, EXIT_INTERRUPTED = 1, 2, 3, 130
+EXITS = {
+    0: "done",
+    EXIT_FOUND: "`verify` or `validate` found something wrong",
+    EXIT_USER: "a mistake, or a full disk: the message says what to do",
+    EXIT_QUARANTINE: "done, but some rows failed and are kept with their reason; of `ask`: the "
+    "answer is no chain",
+    EXIT_INTERRUPTED: "interrupted: what is finished is kept",
+}
+"""What the exit codes of all commands mean; help and docs say it from here."""
 
 out = Console(soft_wrap=False)
 err = Console(stderr=True, soft_wrap=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.", rich_help_panel="Machine")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Start anew: replace what another run left in OUT.")
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Insist on going on with an unfinished run; refuse to begin."),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="auto, cpu, cuda or cuda:N; `synth` takes several: cuda:0,cuda:1.",
+        rich_help_panel="Machine",
+        autocompletion=devices,
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Host threads. (default: all cores)", rich_help_panel="Machine"),
@@ -87,6 +117,55 @@ def say(text: str, style: str = "") -> None:
     from degrade.sources import printable
 
     out.print(Text(printable(text), style), soft_wrap=True)
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def resumable(command: Callable[P, R]) -> Callable[P, R]:
+    """A command that goes on where it was interrupted; told so, the user need not guess."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise HaltedError from None
+
+    return run
+
+
+@contextmanager
+def stoppable(what: str) -> Iterator[Callable[[], bool]]:
+    """Gives what tells a job whether to stop at its next good place: after ^C. A second ^C ends it
+    where it stands.
+
+    Args:
+        what: What is finished first, for people.
+    """
+    asked = threading.Event()
+
+    def hear(*_: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        err.print(f"Finishing {what}. ^C once more stops at once; nothing finished is lost.")
+
+    deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # as a shell's background jobs are
+    if deaf or threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def going_on() -> str:
+    """The command line that goes on with what this one began: the same, but never anew."""
+    return shlex.join(["degrade-cli", *(word for word in sys.argv[1:] if word != "--overwrite")])
 
 
 def print_json(value: Any) -> None:

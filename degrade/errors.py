@@ -14,6 +14,18 @@ class StoppedError(Exception):
     """A run cannot go on for a reason outside of it (a full disk); what is written stays."""
 
 
+class HaltedError(Exception):
+    """A job was interrupted at a place from which the same command goes on.
+
+    Args:
+        done: What is finished, for people: ``192 of 500 pictures``; empty where nobody counted.
+    """
+
+    def __init__(self, done: str = "") -> None:
+        super().__init__(done)
+        self.done = done
+
+
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> UserError:
     """The error for a misspelt name: suggests the nearest, lists what exists."""
     names = sorted(allowed)

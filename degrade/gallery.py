@@ -6,6 +6,7 @@ import base64
 import html
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from string import Template
 
@@ -81,13 +82,26 @@ def page(
 
 
 def _card(op: Operator, clean: torch.Tensor, seed: int, intensities: Sequence[float]) -> str:
-    figures = [_figure(clean, f"{op.label}: the clean picture", "<b>clean</b>")]
-    with torch.inference_mode():
-        for intensity in intensities:
-            made, (record,) = op(clean, [intensity], [(seed, "gallery")])
-            caption = f"<b>{intensity:g}</b> {_values(op, record)}"
-            figures.append(_figure(made, f"{op.label} at intensity {intensity:g}", caption))
-    tags = [
+    taken, fixed = shots(op, clean, seed, intensities)
+    figures = "".join(_figure(op, shot, clean.shape[-2:]) for shot in taken)
+    off = f"<p><b>Off the common scale:</b> {_text(op.off_scale)}</p>" if op.off_scale else ""
+    same = f"<p class=dim>Drawn alike at all intensities here: {_text(fixed)}</p>" if fixed else ""
+    spans = "".join(f"<li><code>{_text(a.name)}</code> {_text(a.span)}</li>" for a in op.arguments)
+    refs = "".join(f"<li>{_text(ref)}</li>" for ref in op.refs)
+    return (
+        f'<article id="{op.name}"><h3>{_text(op.label)} <code>{op.name}</code></h3>\n'
+        f"<div class=tags>{''.join(f'<span>{_text(t)}</span>' for t in facts(op))}</div>\n"
+        f"<p>{_text(op.summary)}</p>{off}\n"
+        f"<div class=row>{figures}</div>{same}\n"
+        f"<details><summary>Model, parameters, sources</summary><pre>{_text(model(op))}</pre>"
+        f"<p>Parameters, from intensity 0 to 1 or as drawn:</p><ul>{spans}</ul>"
+        f"<p>Sources:</p><ul>{refs or '<li>none</li>'}</ul></details></article>"
+    )
+
+
+def facts(op: Operator) -> list[str]:
+    """What an operator is, in a few words each: stage, family, version, gradients, licence."""
+    return [
         op.stage,
         f"{op.family}, {half_of(op.family)}",
         f"version {op.version}",
@@ -95,30 +109,69 @@ def _card(op: Operator, clean: torch.Tensor, seed: int, intensities: Sequence[fl
         *(["moves pixels"] if op.comes_from is not None else []),
         f"licence {op.license}",
     ]
-    off = f"<p><b>Off the common scale:</b> {_text(op.off_scale)}</p>" if op.off_scale else ""
-    fixed = _values(op, record, follows=False)
-    same = f"<p class=dim>Drawn alike at all intensities here: {fixed}</p>" if fixed else ""
-    spans = "".join(f"<li><code>{_text(a.name)}</code> {_text(a.span)}</li>" for a in op.arguments)
-    refs = "".join(f"<li>{_text(ref)}</li>" for ref in op.refs)
-    doc = op.doc.partition("\n")[2].strip()
-    return (
-        f'<article id="{op.name}"><h3>{_text(op.label)} <code>{op.name}</code></h3>\n'
-        f"<div class=tags>{''.join(f'<span>{_text(t)}</span>' for t in tags)}</div>\n"
-        f"<p>{_text(op.summary)}</p>{off}\n"
-        f"<div class=row>{''.join(figures)}</div>{same}\n"
-        f"<details><summary>Model, parameters, sources</summary><pre>{_text(doc)}</pre>"
-        f"<p>Parameters, from intensity 0 to 1 or as drawn:</p><ul>{spans}</ul>"
-        f"<p>Sources:</p><ul>{refs or '<li>none</li>'}</ul></details></article>"
-    )
 
 
-def _figure(x: torch.Tensor, alt: str, caption: str) -> str:
+def model(op: Operator) -> str:
+    """The docstring below its first line: the formula and what it leaves out."""
+    return op.doc.partition("\n")[2].strip()
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A picture of an operator.
+
+    Attributes:
+        intensity: 0 for the clean picture.
+        values: The parameters that follow the intensity, with units; empty for the clean picture.
+        data: WebP.
+    """
+
+    intensity: float
+    values: str
+    data: bytes
+
+    def alt(self, op: Operator) -> str:
+        """The picture in words, for those who do not see it."""
+        return f"{op.label} at intensity {self.intensity:g}" if self.intensity else "clean picture"
+
+
+def shots(
+    op: Operator, clean: torch.Tensor, seed: int, intensities: Sequence[float]
+) -> tuple[list[Shot], str]:
+    """An operator at several intensities, and the parameters that are alike in all of them.
+
+    Args:
+        op: To show.
+        clean: (1, 3, H, W) float32 in [0, 1].
+        seed: Root seed; the pictures share every draw but strength.
+        intensities: Each in (0, 1].
+
+    Returns:
+        The clean picture and one at each intensity; ``angle 32 degrees; kind water``.
+    """
+    taken = [Shot(0.0, "", _webp(clean))]
+    with torch.inference_mode():
+        for intensity in intensities:
+            made, (record,) = op(clean, [intensity], [(seed, "gallery")])
+            taken.append(Shot(intensity, _values(op, record), _webp(made)))
+    return taken, _values(op, record, follows=False)
+
+
+def _webp(x: torch.Tensor) -> bytes:
     file = io.BytesIO()
     Image.fromarray(codecs.to_pixels(x)[0]).save(file, "webp", quality=_QUALITY)
-    data = base64.b64encode(file.getvalue()).decode()
-    height, width = x.shape[-2:]
+    return file.getvalue()
+
+
+def _figure(op: Operator, shot: Shot, size: Sequence[int]) -> str:
+    height, width = size
+    data = base64.b64encode(shot.data).decode()
+    caption = (
+        f"<b>{shot.intensity:g}</b> {_text(shot.values)}" if shot.intensity else "<b>clean</b>"
+    )
+    alt = _text(shot.alt(op))
     return (
-        f'<figure><img loading=lazy width={width} height={height} alt="{_text(alt)}" '
+        f'<figure><img loading=lazy width={width} height={height} alt="{alt}" '
         f'src="data:image/webp;base64,{data}"><figcaption>{caption}</figcaption></figure>'
     )
 
@@ -132,7 +185,7 @@ def _values(op: Operator, record: Applied, follows: bool = True) -> str:
         if isinstance(d, Severity) == follows:
             value = "" if isinstance(d, Choice) else f"{_number(p.value)} "
             told.append(f"{p.name} {value}{p.unit}")
-    return _text("; ".join(told))
+    return "; ".join(told)
 
 
 def _number(value: float) -> str:

@@ -78,13 +78,8 @@ class Kind(Record):
             UserError: The operator has no such parameter, or it takes no such value.
         """
         operator = ops.get(self.op)
-        relative = _relative(operator)
-        given: dict[str, float | str] = {}
-        for name, told in self.at.items():
-            value = told[severity] if isinstance(told, tuple) else told
-            if lengths_at is not None and name in relative and not isinstance(value, str):
-                value *= short_side / lengths_at
-            given[name] = value
+        told = {n: v[severity] if isinstance(v, tuple) else v for n, v in self.at.items()}
+        given = _grown(operator, told, short_side, lengths_at)
         intensity = None
         if self.intensity is not None:
             intensity = self.intensity[severity if len(self.intensity) > 1 else 0]
@@ -119,13 +114,15 @@ class Step(Record):
     Attributes:
         any: Operators, equally likely; or operator -> weight.
         probability: That the step happens, in [0, 1].
-        intensity: Uniform range of intensities.
-        at: Parameter -> value, for what an operator that the step names alone draws or chooses.
+        intensity: Uniform range of intensities. Left out: what ``at`` amounts to.
+        at: Parameter -> value in its unit, or seed of a field, for what an operator that the step
+            names alone would draw, choose or be given by the intensity. Lengths are in pixels, of a
+            picture with the recipe's ``lengths_at`` where it has one.
         name: What the step is, for readers.
     """
 
     any: dict[str, Annotated[float, Field(gt=0)]]
-    intensity: Span
+    intensity: Span | None = None
     probability: Annotated[float, Field(gt=0, le=1)] = 1.0
     at: dict[str, Number | str] = Field({})
     name: str = ""
@@ -143,19 +140,41 @@ class Step(Record):
             raise ValueError("a step needs at least one operator in 'any'")
         if self.at and len(self.any) > 1:
             raise ValueError("'at' goes with a step of one operator")
-        try:
-            for name in self.any:
-                ops.get(name).sample(0.5, "check", REFERENCE_SIDE, self.at)
-                if told := _following(name, self.at):
-                    raise ValueError(
-                        f"{name}: {told[0]} follows the intensity of the step; leave it out of 'at'"
-                    )
-        except UserError as error:
-            raise ValueError(str(error)) from None
+        for name in self.any:
+            try:
+                told = _following(name, self.at)
+            except UserError as error:
+                raise ValueError(str(error)) from None
+            if self.intensity is not None and told:
+                raise ValueError(
+                    f"{name}: {told[0]} follows the intensity of the step; leave one of them out"
+                )
+            if self.intensity is None and not told:
+                raise ValueError(f"{name}: the step needs an 'intensity'")
         return self
 
+    def check(self, lengths_at: int | None) -> None:
+        """Raise ``ValueError`` unless each operator takes what ``at`` gives it."""
+        try:
+            for name in self.any:
+                strength = None if self.intensity is None else 0.5
+                self._sample(name, strength, "check", REFERENCE_SIDE, lengths_at)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+
+    def _sample(
+        self, name: str, strength: float | None, key: Key, short_side: int, lengths_at: int | None
+    ) -> Applied:
+        operator = ops.get(name)
+        given = _grown(operator, self.at, short_side, lengths_at)
+        return operator.sample(strength, key, short_side, given)
+
     def draw(
-        self, where: tuple[str | int, ...], short_side: int, level: float | None
+        self,
+        where: tuple[str | int, ...],
+        short_side: int,
+        level: float | None,
+        lengths_at: int | None = None,
     ) -> Applied | None:
         """The record, or None where the step does not happen.
 
@@ -163,14 +182,15 @@ class Step(Record):
             where: Names the draw.
             short_side: min(height, width) in pixels.
             level: The intensity, instead of one of the step's range.
+            lengths_at: Short side that the lengths in ``at`` are given for.
         """
         if unit(*where, "happens") >= self.probability:
             return None
         chosen = pick(self.any, unit(*where, "operator"))
         strength = level
-        if strength is None:
+        if strength is None and self.intensity is not None:
             strength = self.intensity.at(unit(*where, chosen, "intensity"))
-        return ops.get(chosen).sample(strength, where, short_side, self.at)
+        return self._sample(chosen, strength, where, short_side, lengths_at)
 
     def narrowed(self, keep: Callable[[str], bool]) -> Step | None:
         """The step with some of its operators, or None where none is left."""
@@ -178,12 +198,25 @@ class Step(Record):
         return self.model_copy(update={"any": kept}) if kept else None
 
 
-def _relative(operator: Operator) -> set[str]:
-    """Names of the parameters that are lengths on the picture."""
-    return {
+def _grown(
+    operator: Operator,
+    at: Mapping[str, float | str],
+    short_side: int,
+    lengths_at: int | None,
+) -> dict[str, float | str]:
+    """The values for a picture of this short side, where lengths are given for another one."""
+    if lengths_at is None:
+        return dict(at)
+    lengths = {
         a.name
         for a in operator.arguments
         if not isinstance(a.declaration, SeedMark | Choice) and a.declaration.relative
+    }
+    return {
+        name: value * (short_side / lengths_at)
+        if name in lengths and not isinstance(value, str)
+        else value
+        for name, value in at.items()
     }
 
 

@@ -18,13 +18,12 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from filelock import FileLock
 
 from degrade.errors import StoppedError, UserError
-from degrade.executor import local, threads_for
+from degrade.executor import Stop, local, threads_for
 from degrade.storage import Remote
 from degrade.workload import ShardJobs, Task
 
@@ -53,7 +52,7 @@ class RayEngine:
     workers: int | None = None
     shared: bool = False
 
-    def __call__(self, task: Task, work: Iterable[ShardJobs], stop: Event) -> Generator[int]:
+    def __call__(self, task: Task, work: Iterable[ShardJobs], stop: Stop) -> Generator[int]:
         """See :data:`degrade.executor.Engine`.
 
         Raises:
@@ -69,7 +68,7 @@ class RayEngine:
             self._refuse_unshared(ray, task)
             for count in self._made(ray, task.absolute(), list(work)):
                 yield count
-                if stop.is_set():
+                if stop():
                     return
 
     def _made(self, ray: Any, task: Task, shards: list[ShardJobs]) -> Generator[int]:
@@ -187,7 +186,7 @@ class Worker:
                 return
             if not run.matches():
                 raise StoppedError(f"{run.out} was given to another run.")
-            for _ in local(self._task, [shard], Event()):
+            for _ in local(self._task, [shard], lambda: False):
                 pass
 
     def _alone(self, index: int) -> AbstractContextManager[Any]:

@@ -62,8 +62,8 @@ class Recipe(Record):
         types: Name of a damage -> operators and their values at the severities.
         severities: Names of the severities of ``types``, mildest first.
         each: Every picture under every type; else under one, drawn.
-        lengths_at: Short side in pixels at which the lengths in ``types`` were published; they grow
-            with the picture.
+        lengths_at: Short side in pixels that the lengths in ``types`` or ``steps`` are given for;
+            they grow with the picture.
         needs: Options a caller must give: ``op``, ``intensity``.
     """
 
@@ -108,14 +108,26 @@ class Recipe(Record):
                 raise ValueError(f"{name!r} needs at least one intensity, each once")
         if self.types:
             self._check_types()
-        elif self.severities or self.each or self.lengths_at:
-            raise ValueError("'severities', 'each' and 'lengths_at' go with 'types'")
+        elif self.severities or self.each:
+            raise ValueError("'severities' and 'each' go with 'types'")
         elif self.steps:
-            if self.intensity is not None or self.among is not None:
-                raise ValueError("each of 'steps' has its own intensity; leave it out here")
+            self._check_steps()
+        elif self.lengths_at:
+            raise ValueError("'lengths_at' goes with 'types' or 'steps'")
         else:
             self._check_stages()
         return self
+
+    def _check_steps(self) -> None:
+        if self.intensity is not None or self.among is not None:
+            raise ValueError("each of 'steps' has its own intensity; leave it out here")
+        for number, step in enumerate(self.steps):
+            if self.levels is not None and step.intensity is None:
+                raise ValueError(f"'levels' needs an 'intensity' in step {number}")
+            try:
+                step.check(self.lengths_at)
+            except ValueError as error:
+                raise ValueError(f"step {number}: {error}") from None
 
     def _check_types(self) -> None:
         if not self.severities:
@@ -288,7 +300,7 @@ class Recipe(Record):
         self, key: str, seed: int, short_side: int, level: float | None
     ) -> tuple[Applied, ...]:
         drawn = (
-            step.draw((seed, key, number), short_side, level)
+            step.draw((seed, key, number), short_side, level, self.lengths_at)
             for number, step in enumerate(self.steps)
         )
         return tuple(applied for applied in drawn if applied is not None)

@@ -14,7 +14,7 @@ from degrade.arguments import Argument, declared, idle, possible
 from degrade.errors import UserError, unknown
 from degrade.families import family_names
 from degrade.params import Choice, Draw, Images, SeedMark, Severity
-from degrade.rng import derive, unit
+from degrade.rng import SEED_BITS, derive, unit
 from degrade.schema import STAGES, Applied, Param, SeedValue, Stage
 
 P = ParamSpec("P")
@@ -22,7 +22,8 @@ Kernel = Callable[Concatenate[Images, P], Images]
 Mapped = Callable[..., torch.Tensor]
 """A coordinate map: (x, points (B, N, 2) in pixels, the kernel's arguments) -> (B, N, 2)."""
 Given = Mapping[str, float | str]
-"""Values that a caller decides: argument -> number in the argument's unit, or name of a kind."""
+"""Values that a caller decides: argument -> number in the argument's unit, name of a kind, or as
+seed of a field a whole number below 2**32."""
 Key = str | int | tuple[str | int, ...]
 """Names a draw: the same key gives the same angles, positions and noise at any intensity."""
 
@@ -80,7 +81,7 @@ class Operator:
             key: Names the draw, for example ``(root seed, row id, step)``.
             short_side: min(height, width) of the picture in pixels.
             given: Values that are not drawn, such as published ones: argument -> number in its
-                unit (lengths in pixels), or the name of a kind.
+                unit (lengths in pixels), the name of a kind, or the seed of a field.
 
         Raises:
             UserError: The intensity is outside [0, 1] or not a number, or a given value is not one
@@ -119,7 +120,8 @@ class Operator:
                     kind = kinds[name]
                     params.append(Param(name=name, value=kind, unit=d.kinds[kind]))
                 case SeedMark():
-                    seeds.append(SeedValue(name=name, value=derive(*where)))
+                    seed = int(fixed[name]) if name in fixed else derive(*where)
+                    seeds.append(SeedValue(name=name, value=seed))
         return Applied(
             operator=self.name,
             version=self.version,
@@ -156,9 +158,7 @@ class Operator:
         Raises:
             UserError: There is no such argument, or the value is not one it can take.
         """
-        known = {
-            a.name: a.declaration for a in self.arguments if not isinstance(a.declaration, SeedMark)
-        }
+        known = {a.name: a.declaration for a in self.arguments}
         numbers: dict[str, float] = {}
         for name, value in given.items():
             if name not in known:
@@ -168,6 +168,13 @@ class Operator:
                 if value not in d.kinds:
                     raise unknown(f"{name} of {self.name}", str(value), d.kinds)
                 numbers[name] = d.kinds.index(str(value))
+            elif isinstance(d, SeedMark):
+                if isinstance(value, str) or value % 1 or not 0 <= value < 2**SEED_BITS:
+                    raise UserError(
+                        f"{self.name}: {name} is {value!r}; give a whole number from 0 to "
+                        f"{2**SEED_BITS - 1}."
+                    )
+                numbers[name] = value
             elif not isinstance(value, int | float) or not math.isfinite(value):
                 raise UserError(f"{self.name}: {name} is {value!r}; give a number in {d.unit}.")
             else:
@@ -175,7 +182,7 @@ class Operator:
         kinds = [d.kinds[int(numbers[n])] for n, d in self._choices() if n in numbers]
         if idle := sorted(numbers.keys() - self._told(kinds)):
             d = known[idle[0]]
-            assert not isinstance(d, Choice)  # a choice is always told
+            assert isinstance(d, Severity | Draw)  # the others are always told
             raise UserError(
                 f"{self.name}: {idle[0]} has an effect on {' and '.join(d.only)} alone. Give the "
                 "kind with it, or leave it out."

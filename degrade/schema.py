@@ -70,6 +70,13 @@ def describe(applied: Iterable[Applied]) -> str:
     return ", ".join(f"{a.label}({a.intensity:.2f})" for a in applied)
 
 
+def recorded(applied: Applied) -> str:
+    """One record in a line for people: intensity, stage, version, every parameter with its unit."""
+    values = [f"{p.name} {p.value:.4g} {p.unit}".strip() for p in applied.params]
+    head = f"{applied.label}, intensity {applied.intensity:.2f}, {applied.stage}, "
+    return head + f"version {applied.version}" + (f": {'; '.join(values)}" if values else "")
+
+
 class Row(Record):
     """One degraded picture of a run: a line of ``metadata.jsonl``, a row of the Parquet.
 

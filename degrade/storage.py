@@ -111,6 +111,11 @@ class Remote:
             if len(path) > head and not path.endswith("/"):
                 yield path[head:]
 
+    def usage(self) -> tuple[int, int]:
+        """Files below it and their bytes together."""
+        found = self._call("find", self.path, detail=True).values()
+        return len(found), sum(int(one.get("size") or 0) for one in found)
+
     def mkdir(self, parents: bool = False, exist_ok: bool = False) -> None:
         """Nothing: a folder is there when something is in it."""
 

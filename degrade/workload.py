@@ -16,7 +16,7 @@ from degrade.errors import UserError
 from degrade.images import Encoding
 from degrade.recipe import Recipe
 from degrade.runs import Run, split_counts
-from degrade.runtime import resolve_device
+from degrade.runtime import resolve_devices
 from degrade.schema import SCHEMA_VERSION
 from degrade.shards import Format, Shard
 from degrade.sources import Listing, OutputNames, Source, scan
@@ -73,7 +73,7 @@ class Task:
         recipe: What to do.
         seed: Root seed of all draws.
         options: As asked for.
-        device: That the worker degrades on.
+        devices: That the worker degrades on, of one kind.
         batch: Pictures to degrade at once.
         suffixes: What copies and levels add to the id and name of a source.
         shards: Number of shards of the whole run.
@@ -84,10 +84,15 @@ class Task:
     recipe: Recipe
     seed: int
     options: Options
-    device: torch.device
+    devices: tuple[torch.device, ...]
     batch: int
     suffixes: tuple[tuple[str, str], ...]
     shards: int
+
+    @property
+    def device(self) -> torch.device:
+        """The first of the devices."""
+        return self.devices[0]
 
     def absolute(self) -> Task:
         """For a process whose working directory is another."""
@@ -126,7 +131,8 @@ class Workload:
         self.listing: Listing = listing or scan(src)
         sources = self.listing.sources[: options.limit]
         away = options.away and options.device == "cuda"
-        device = torch.device("cuda") if away else resolve_device(options.device)
+        devices = (torch.device("cuda"),) if away else resolve_devices(options.device)
+        device = devices[0]
         batch = options.batch or (_CUDA_BATCH if device.type == "cuda" else 1)
         suffixes = tuple(
             (f"~{copy}" if copy > 1 else "", f"@{name}" if name else "")
@@ -143,7 +149,7 @@ class Workload:
             recipe=recipe,
             seed=seed,
             options=options,
-            device=device,
+            devices=devices,
             batch=batch,
             suffixes=suffixes,
             shards=len(self._shards),

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import fsspec
 from moto.server import ThreadedMotoServer
+
+from degrade import storage
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "key",
@@ -169,3 +172,6 @@ def store() -> Iterator[Store]:
             if name in before:
                 os.environ[name] = before[name]
         running.close()
+        # The process's connection is to a server that is gone; the next test brings its own.
+        storage._filesystem.cache_clear()
+        fsspec.get_filesystem_class("s3").clear_instance_cache()

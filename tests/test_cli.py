@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ from PIL import Image
 
 from degrade import ops, recipe
 from tests.conftest import PHOTOS
-from tests.hearing import COMMAND
 
 
 def cli(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -70,18 +67,6 @@ def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
     done = cli("synth", PHOTOS / "cat.jpg", out, "--max-side", "32")
     assert (done.returncode, done.stderr) == (0, "")
     assert f"1 pictures (0 left clean) in {out}, fingerprint" in done.stdout
-
-
-def test_an_interrupt_says_what_is_kept(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    command = [*COMMAND, "synth", str(PHOTOS), str(out)]
-    process = subprocess.Popen([*command, "--copies", "4"], stderr=subprocess.PIPE, text=True)
-    while not (out / ".work").exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    assert "the same command goes on" in process.communicate()[1]
-    assert process.returncode == 130
 
 
 def test_quarantine_exits_with_3(tmp_path: Path) -> None:

@@ -1,67 +1,33 @@
-"""What the README says is so: its table of operators, its files, its commands."""
+"""What pages list is what there is; what they show is run by tests/test_pages.py."""
 
 from __future__ import annotations
 
 import inspect
 import json
 import re
-import shlex
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from pydantic.fields import FieldInfo
-from typer.testing import CliRunner
 
-from annotate.testing.faults import prompt_of
-from annotate.testing.faultserver import FaultServer, serving
 from builders.card import texts
 from builders.card.markdown import described
 from builders.export import formats
 from builders.sources import SourceSpec, kinds
-from degrade import ops, recipe
-from degrade.cli import app
+from degrade import recipe
 from degrade.families import families
-from degrade.params import Severity
-from degrade.runs import read_json
-from degrade.schema import STAGES, Record
-from tests.dataset_help import small_dataset
-from tests.evaluation_help import benchmark, write_answers
-from tests.test_evaluation_judge import r_bench
-from trainer import answers, config, preflight, rewards, tiny
+from degrade.schema import Code, Record
+from tests.pages_help import PAGES
+from trainer import config, preflight, rewards
 from trainer.evaluation.free import FREE
 from trainer.evaluation.options import FINDS, MISSES
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
 EVALUATION = (ROOT / "docs" / "evaluation.md").read_text("utf-8")
 DATASETS = (ROOT / "docs" / "datasets.md").read_text("utf-8")
 TRAINING = (ROOT / "docs" / "training.md").read_text("utf-8")
-
-
-def table() -> str:
-    """The operators as the README lists them."""
-    rows = ["| stage | operator | what follows the intensity, 0 to 1 | gradients |"]
-    rows.append("|---|---|---|---|")
-    for stage in STAGES:
-        for name in ops.names():
-            op = ops.get(name)
-            if op.stage == stage:
-                spans = [
-                    f"{a.name} {a.span.replace(' -> ', ' to ')}"
-                    for a in op.arguments
-                    if isinstance(a.declaration, Severity)
-                ]
-                gradients = "yes" if op.differentiable else "no"
-                rows.append(f"| {stage} | `{name}` | {'; '.join(spans)} | {gradients} |")
-    return "\n".join(rows)
-
-
-def test_the_readme_lists_the_registry() -> None:
-    assert table() in README, f"paste this into README.md:\n{table()}"
 
 
 def sources() -> str:
@@ -147,35 +113,14 @@ def test_the_page_on_training_lists_every_key_reward_and_reason() -> None:
     assert set(listed) == set(reasons)
 
 
-def test_every_file_that_the_readme_links_exists() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
-    for command in re.findall(r"python (benchmarks/\w+\.py)", README):
-        assert (ROOT / command).exists(), command
-
-
-@pytest.mark.parametrize(
-    "line", re.findall(r"^ *(degrade-cli .*)$", README + TRAINING, re.MULTILINE)
-)
-def test_every_command_of_the_pages_is_understood(line: str) -> None:
-    # --help at the end parses every option before it.
-    words = shlex.split(line.split("  #", 1)[0])[1:]
-    subcommand = words[: 2 if words[0] in {"build", "train"} else 1]
-    options = [w for w in words if w.startswith("--")]
-    done = subprocess.run(
-        [sys.executable, "-m", "degrade.cli", *subcommand, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"COLUMNS": "200", "PATH": "", "TERM": "dumb", "NO_COLOR": "1"},
-    )
-    for option in options:
-        assert option in done.stdout, f"{option} of {line!r}"
-
-
-def test_python_in_the_readme_runs() -> None:
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
-        exec(compile(block, "README.md", "exec"), {})
+def test_every_file_that_pages_link_or_run_exists() -> None:
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
+            made = re.match(r"(operators|api)/|cli\.md|contributing\.md", target)
+            assert made or (page.parent / target).exists(), (page.name, target)
+        for command in re.findall(r"python (benchmarks/\w+\.py)", text):
+            assert (ROOT / command).exists(), (page.name, command)
 
 
 # -------------------------------------------------------------------------------- evaluation
@@ -185,63 +130,6 @@ def test_python_in_the_readme_runs() -> None:
 def test_the_page_on_evaluation_lists_the_rules(rules: dict[str, str]) -> None:
     rows = "\n".join(f"| `{name}` | {text} |" for name, text in rules.items())
     assert rows in EVALUATION, f"paste this into docs/evaluation.md:\n{rows}"
-
-
-CELLS = {"level", "operator", "stage", "type", "rule", "level_operator", "level_stage"}
-"""What names its parts by the data."""
-
-
-def figures(tree: Any, path: tuple[str, ...] = (), given: int = 0) -> set[str]:
-    """Names of all figures in the scores, without levels, operators, types and rules."""
-    if not isinstance(tree, dict):
-        return set()
-    if "value" in tree:
-        return {path[-1]}
-    found: set[str] = set()
-    for key, part in tree.items():
-        deeper = {"level_operator": 2, "level_stage": 2}.get(key, 1) if key in CELLS else 0
-        named = path if given or key in CELLS else (*path, key)
-        found |= figures(part, named, deeper if not given else given - 1)
-    return found
-
-
-def test_commands_of_the_page_on_evaluation_run_and_its_table_names_all_figures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
-    benchmark(tmp_path / "bench", items=2)
-    small_dataset(tmp_path / "data", rows=4)
-    r_bench(tmp_path / "r-bench")
-    tiny.build(tmp_path / "model", [EVALUATION])
-    ids = [f"scenes/{n:03d}@{level:.2f}" for n in range(2) for level in (0, 0.25, 0.5, 1)]
-    write_answers(tmp_path / "answers.jsonl", [{"id": name, "answer": "A"} for name in ids])
-    made = answers.generate
-
-    def short(model: Any, processor: Any, asked: Any, most: int, *rest: Any) -> Any:
-        return made(model, processor, asked, 4, *rest)  # random weights talk to the end
-
-    monkeypatch.setattr(answers, "generate", short)
-
-    def says(body: Any) -> str:
-        return "1" if "nothing but the number" in prompt_of(body) else "A"
-
-    blocks = re.findall(r"```\n(.*?)```", EVALUATION, re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines()]
-    assert len(lines) > 8
-    with serving(FaultServer(says)) as server:
-        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        for line in lines:
-            command = shlex.split(line.split("  #", 1)[0])
-            assert command[0] == "degrade-cli"
-            result = CliRunner().invoke(app, [*command[1:], "--quiet"])
-            assert result.exit_code == 0, (line, result.output, result.exception)
-    rows = re.findall(r"^\| (.*?) \|", EVALUATION[EVALUATION.index("## Figures") :], re.MULTILINE)
-    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    for folder in ("eval-chain", "eval-circular", "eval-r-bench"):
-        named = figures(read_json(tmp_path / folder / "scores.json")["controls"])
-        assert named - told <= {"none", "clean", "cost"}
-        assert {"accuracy", "drop"} <= named or folder == "eval-r-bench"
 
 
 RECIPES = (ROOT / "docs" / "recipes.md").read_text("utf-8")
@@ -267,8 +155,7 @@ def test_the_page_on_recipes_lists_what_there_is(made: Callable[[], str]) -> Non
     assert made() in RECIPES, f"paste this into docs/recipes.md:\n{made()}"
 
 
-@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", RECIPES, re.DOTALL))
-def test_the_recipes_of_the_page_load(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text(text)
-    assert recipe.load(str(path)).draw("a.jpg", 0, 300)
+def test_the_page_on_chains_explains_every_code() -> None:
+    text = (ROOT / "docs" / "annotate.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| ", text.partition("## What is checked")[2], re.MULTILINE)
+    assert sorted(listed) == sorted(get_args(Code))

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from degrade import ray_engine, recipe, storage, workload
-from degrade.errors import StoppedError, UserError
+from degrade.errors import HaltedError, StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.ray_engine import RayEngine
 from tests.conftest import PHOTOS
@@ -187,8 +187,8 @@ def test_a_stop_between_shards_keeps_what_is_committed(
         if done:
             stop.set()
 
-    with pytest.raises(KeyboardInterrupt):
-        run.run(engine=RayEngine(workers=1), stop=stop, progress=stop_at_once)
+    with pytest.raises(HaltedError):
+        run.run(engine=RayEngine(workers=1), stop=stop.is_set, progress=stop_at_once)
     assert 0 < len(run.run_folder.missing(run.work.task.shards)) < run.work.task.shards
     on_ray(src, tmp_path / "out", 2)
     synth(src, tmp_path / "local", max_side=64)

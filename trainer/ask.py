@@ -57,18 +57,37 @@ def ask_local(model: str, pixels: images.Pixels, question: Question, max_tokens:
     Raises:
         UserError: There is no such model, or the extra ``train`` is not installed.
     """
-    from trainer import answers, hf
+    return Local(model).ask(pixels, question, max_tokens)
 
-    hf.quiet()
-    model = models.of_run(model)
-    processor = models.load_processor(model)
-    torch = hf.module("torch")
-    cuda = bool(torch.cuda.is_available())
-    config = ModelConfig(path=model, dtype="bfloat16" if cuda else "float32", freeze=())
-    loaded = models.load_model(model, config).to("cuda" if cuda else "cpu")
-    asked = [(data.prompt(question, "chain"), pixels)]
-    (said,) = answers.generate(loaded, processor, asked, max_tokens)
-    return _reply(said.text, said.new_tokens)
+
+class Local:
+    """A model of transformers, loaded once for many questions.
+
+    Args:
+        model: Folder of a training run or of a model, or a name on the Hub.
+
+    Raises:
+        UserError: There is no such model, or the extra ``train`` is not installed.
+    """
+
+    def __init__(self, model: str) -> None:
+        from trainer import hf
+
+        hf.quiet()
+        model = models.of_run(model)
+        self._processor = models.load_processor(model)
+        torch = hf.module("torch")
+        cuda = bool(torch.cuda.is_available())
+        config = ModelConfig(path=model, dtype="bfloat16" if cuda else "float32", freeze=())
+        self._model = models.load_model(model, config).to("cuda" if cuda else "cpu")
+
+    def ask(self, pixels: images.Pixels, question: Question, max_tokens: int) -> Reply:
+        """What it says, greedily; arguments as for :func:`ask_local`."""
+        from trainer import answers
+
+        asked = [(data.prompt(question, "chain"), pixels)]
+        (said,) = answers.generate(self._model, self._processor, asked, max_tokens)
+        return _reply(said.text, said.new_tokens)
 
 
 def ask_endpoint(

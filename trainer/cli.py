@@ -10,18 +10,51 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from degrade.console import AsJson, Quiet, err, out, print_json, progress_bar, say
+from degrade import completion
+from degrade.console import (
+    EXIT_QUARANTINE,
+    AsJson,
+    Overwrite,
+    Quiet,
+    err,
+    out,
+    print_json,
+    progress_bar,
+    resumable,
+    say,
+)
 from degrade.errors import UserError, unknown
 from trainer.evaluation.cli import evaluate
-from trainer.evaluation.report.cli import report
+from trainer.evaluation.report.cli import (
+    Bench,
+    Failures,
+    Name,
+    Unseen,
+    is_evaluation,
+    page_of,
+    report,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from degrade.images import Pixels
     from degrade.schema import Question
     from trainer.ask import Reply
 
-__all__ = ["ask", "evaluate", "report", "train"]
-
-EXIT_NO_CHAIN = 3
+__all__ = [
+    "Bench",
+    "Failures",
+    "Name",
+    "Unseen",
+    "ask",
+    "asker",
+    "evaluate",
+    "is_evaluation",
+    "page_of",
+    "report",
+    "train",
+]
 
 train = typer.Typer(
     help="Fine-tune a vision-language model on chains, then reinforce it with rewards.",
@@ -29,7 +62,12 @@ train = typer.Typer(
 )
 
 ConfigName = Annotated[
-    str, typer.Argument(metavar="CONFIG", help="Preset (see `train configs`) or .yaml file.")
+    str,
+    typer.Argument(
+        metavar="CONFIG",
+        help="Preset (see `train configs`) or .yaml file.",
+        autocompletion=completion.presets("trainer", "configs"),
+    ),
 ]
 Out = Annotated[
     Path, typer.Argument(metavar="OUT", help="Folder of the run; both stages share it.")
@@ -42,10 +80,10 @@ Set = Annotated[
     typer.Option("--set", help="key.key=value in place of the file's, YAML; may be repeated."),
 ]
 Check = Annotated[bool, typer.Option("--check", help="Look at every row and stop before training.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start this stage anew.")]
 
 
 @train.command("sft")
+@resumable
 def train_sft(
     config: ConfigName,
     dest: Out,
@@ -69,6 +107,7 @@ def train_sft(
 
 
 @train.command("rl")
+@resumable
 def train_rl(
     config: ConfigName,
     dest: Out,
@@ -172,11 +211,21 @@ def changes(given: list[str], option: str, example: str) -> dict[str, Any]:
 @train.command("configs")
 def list_configs(
     name: Annotated[
-        str | None, typer.Argument(help="One, in full: to start your own from.")
+        str | None,
+        typer.Argument(
+            help="One, in full: to start your own from.",
+            autocompletion=completion.presets("trainer", "configs"),
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the ready configurations, or show one."""
+    """List the ready configurations, or show one.
+
+    Examples:
+        degrade-cli train configs
+
+        degrade-cli train configs tiny > mine.yaml
+    """
     import yaml
 
     from trainer import config as configs
@@ -196,13 +245,20 @@ def list_configs(
 
 @train.command("accelerate")
 def accelerate_file(
-    name: Annotated[str, typer.Argument(help="ddp, fsdp or zero3.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="ddp, fsdp or zero3.",
+            autocompletion=completion.presets("trainer", "configs/accelerate"),
+        ),
+    ],
 ) -> None:
     """Print where a configuration file for `accelerate launch` is.
 
     Examples:
-        accelerate launch --config_file "$(degrade-cli train accelerate zero3)" -m degrade.cli
-        train sft qwen2.5-vl-3b out --data data
+        degrade-cli train accelerate zero3
+
+        accelerate launch --config_file FILE -m degrade.cli train sft mine.yaml out --data data
     """
     from importlib import resources
 
@@ -266,7 +322,44 @@ def ask(
         reply = asking.ask_local(model, pixels, asked, max_tokens)
     _show(reply, asked, as_json)
     if reply.chain is None:
-        raise typer.Exit(EXIT_NO_CHAIN)
+        raise typer.Exit(EXIT_QUARANTINE)
+
+
+def asker(
+    model: str, base_url: str | None, endpoint: bool, key_env: str, max_tokens: int
+) -> Callable[[Pixels, Question], tuple[str, int]]:
+    """What asks a model about pictures and gives its text and tokens; a local one is loaded now.
+
+    Args:
+        model: Folder of a run or a model, or name at the endpoint.
+        base_url: Ask this endpoint, up to /v1.
+        endpoint: Ask OpenAI, or OPENAI_BASE_URL.
+        key_env: Environment variable with the API key.
+        max_tokens: Longer answers are cut off.
+
+    Raises:
+        UserError: There is no such model, or an extra is not installed.
+    """
+    from trainer import ask as asking
+
+    if not (base_url or endpoint):
+        local = asking.Local(model)
+
+        def ask_local(pixels: Pixels, question: Question) -> tuple[str, int]:
+            reply = local.ask(pixels, question, max_tokens)
+            return reply.text, reply.tokens
+
+        return ask_local
+
+    def ask_endpoint(pixels: Pixels, question: Question) -> tuple[str, int]:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "ask.sqlite"
+            reply = asking.ask_endpoint(
+                model, pixels, question, max_tokens, base_url, key_env, file
+            )
+        return reply.text, reply.tokens
+
+    return ask_endpoint
 
 
 def _show(reply: Reply, asked: Question, as_json: bool) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from builders.card.markdown import fenced, packed, table
 from builders.card.texts import drawn_share, label, lost_rows
-from builders.plots import Operators
 from builders.table import CLEAN, Dataset, Example
+from degrade.plots import Operators
 
 _PROTOCOLS = {
     "degrade": "the operators of `degrade`, at these intensities",

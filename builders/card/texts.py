@@ -10,9 +10,8 @@ import yaml
 
 from builders.card.markdown import WIDTH, described, fenced, packed, table
 from builders.licenses import Used, derivatives
-from builders.plots import Operators
-from builders.stats import BINS
 from builders.table import QUARANTINE, RECIPE, Dataset, Example
+from degrade.plots import BINS, Operators
 
 _PICTURES = {
     "image": "The degraded picture: original bytes of the file, as `encoding` says.",

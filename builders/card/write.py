@@ -9,12 +9,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from builders import plots
+from builders import sheets
 from builders.card import levels, sample, texts
 from builders.card.front import front_matter
 from builders.rights import used
 from builders.table import ASSETS, CARD, Dataset, Entry
-from degrade import ops
+from degrade import ops, plots
 from degrade.runs import write_atomic
 from degrade.schema import STAGES
 
@@ -47,7 +47,7 @@ def write_card(
         The path of README.md.
 
     Raises:
-        UserError: Not a finished data set, a file of it is damaged, or matplotlib is missing.
+        UserError: Not a finished data set, or a file of it is damaged.
     """
     data, out = Dataset(folder), out or folder
     licenses = used(data)
@@ -60,10 +60,11 @@ def write_card(
     tenths = {split: c["intensities"] for split, c in counts.items()}
     if names and data.benchmark:  # the levels have the same
         last = data.splits[-1]
-        plots.operators({"items": bars[last]}, {"items": rows[last]}, names, assets / _OPERATORS)
+        drawn = plots.operators({"items": bars[last]}, {"items": rows[last]}, names)
+        plots.png(drawn, assets / _OPERATORS)
     elif names:
-        plots.operators(bars, rows, names, assets / _OPERATORS)
-        plots.intensities(tenths, names, assets / "intensities.png")
+        plots.png(plots.operators(bars, rows, names), assets / _OPERATORS)
+        plots.png(plots.intensities(tenths, names), assets / "intensities.png")
     shown, gallery, whole = (_levels if data.benchmark else _pairs)(data, assets, table is None)
     sections: Any = levels if data.benchmark else texts
     where = repo or f"path/to/{out.resolve().name}"
@@ -100,7 +101,7 @@ def _pairs(
     decoded = [
         (sample.thumbnail(e.clean), sample.thumbnail(e.image), e.row.degradations) for e in overview
     ]
-    plots.pairs(decoded, assets / _EXAMPLES)
+    sheets.pairs(decoded, assets / _EXAMPLES)
     gallery = f"![Clean pictures above, degraded below]({ASSETS}/{_EXAMPLES})"
     return sample.save(whole, assets), gallery, whole
 
@@ -116,7 +117,7 @@ def _levels(
     shown = [
         [(sample.thumbnail(e.image), sample.named(e.row)) for e in entries] for entries in items
     ]
-    plots.ladders(shown, assets / _EXAMPLES)
+    sheets.ladders(shown, assets / _EXAMPLES)
     gallery = f"![Items from left to right, their levels downwards]({ASSETS}/{_EXAMPLES})"
     return sample.save(whole, assets), gallery, whole
 

@@ -1,7 +1,8 @@
 """All operators, one file each. A file dropped in here is registered by being here.
 
-from degrade import ops
-ops.get("motion_blur"), ops.names()
+    from degrade import ops
+
+    ops.get("motion_blur"), ops.names()
 
 ``ops.get`` also finds what records and recipes may name besides: ``published:motion_blur``, see
 :mod:`degrade.published`. These are not among ``ops.names()``.

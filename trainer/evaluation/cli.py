@@ -21,13 +21,16 @@ from degrade.console import (
     KeyEnv,
     MaxCost,
     MaxTokensName,
+    Overwrite,
     PerMinute,
     PricesFile,
     Quiet,
+    Resume,
     err,
     out,
     print_json,
     progress_bar,
+    resumable,
     say,
 )
 from degrade.errors import UserError
@@ -37,6 +40,7 @@ ROWS, LOCAL, JUDGE = "Rows", "Local model", "Judge"
 PROVIDERS = "none"
 
 
+@resumable
 def evaluate(
     bench: Annotated[Path, typer.Argument(metavar="BENCH", help="Folder that `build` wrote.")],
     dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
@@ -157,12 +161,8 @@ def evaluate(
         int, typer.Option(help="Of the bootstrap behind the intervals.")
     ] = DEFAULTS.resamples,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = DEFAULTS.seed,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the evaluation in OUT.")
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Insist on going on with an unfinished one.")
-    ] = False,
+    overwrite: Overwrite = False,
+    resume: Resume = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

@@ -19,7 +19,7 @@ from degrade.runs import read_json
 from degrade.schema import Degradation, Question, Task
 from trainer.evaluation.records import TASKS
 
-INFO, DATA = "dataset.json", "data"
+INFO, DATA = shards.DATASET, "data"
 CLEAN, SEVERAL = "clean", "several"
 DISTORTION = "distortion "
 """How the damage of R-Bench is named, which it numbers."""

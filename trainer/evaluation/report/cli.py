@@ -1,4 +1,4 @@
-"""``degrade-cli report``. Heavy imports stand inside the command."""
+"""``degrade-cli report`` of evaluations. Heavy imports stand inside."""
 
 from __future__ import annotations
 
@@ -7,52 +7,76 @@ from typing import Annotated
 
 import typer
 
-from degrade.console import AsJson, Quiet, print_json, say
+from degrade.console import print_json, say
 from degrade.errors import StoppedError, UserError
+
+EVALUATION = "Evaluations"
+
+Name = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Of a model, for the page; one for each EVAL, in order.", rich_help_panel=EVALUATION
+    ),
+]
+Bench = Annotated[
+    Path | None,
+    typer.Option(
+        help="The benchmark. (default: where it was when it was evaluated)",
+        rich_help_panel=EVALUATION,
+    ),
+]
+Unseen = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="OPERATOR",
+        help="That training has not seen; may be repeated. (default: what the benchmark's "
+        "recipe lists as held out)",
+        rich_help_panel=EVALUATION,
+    ),
+]
+Failures = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=100,
+        help="Wrong answers to show with their pictures.",
+        rich_help_panel=EVALUATION,
+    ),
+]
+
+
+def is_evaluation(folder: Path) -> bool:
+    """Whether `evaluate` has written a folder."""
+    from trainer.evaluation.records import SUMMARY
+
+    return (folder / SUMMARY).exists()
 
 
 def report(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="EVAL ...",
-            help="Folders that `evaluate` wrote; the further ones are compared with the first.",
-        ),
-    ],
-    to: Annotated[
-        Path | None,
-        typer.Option(help="Folder for report.html and report.md. [default: the first EVAL]"),
-    ] = None,
-    name: Annotated[
-        list[str] | None,
-        typer.Option(help="Of a model, for the page; one for each EVAL, in order."),
-    ] = None,
-    bench: Annotated[
-        Path | None,
-        typer.Option(help="The benchmark. [default: where it was when it was evaluated]"),
-    ] = None,
-    unseen: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="OPERATOR",
-            help="That training has not seen; may be repeated. [default: what the benchmark's "
-            "recipe lists as held out]",
-        ),
-    ] = None,
-    failures: Annotated[
-        int, typer.Option(min=0, max=100, help="Wrong answers to show with their pictures.")
-    ] = 8,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    folders: list[Path],
+    to: Path | None,
+    name: list[str] | None,
+    bench: Path | None,
+    unseen: list[str] | None,
+    failures: int,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
-    """Make one page of evaluations: curves, maps, perception, tokens, failures, comparison.
+    """Write the page of evaluations, ``report.html``, and its tables as ``report.md``.
 
-    Writes report.html, which needs no network, and its tables as report.md. Nothing is asked again.
+    Args:
+        folders: Of evaluations, the reference first.
+        to: Folder to write; by default the first evaluation's.
+        name: Of the models, for the page.
+        bench: The benchmark, if it moved.
+        unseen: Operators that training has not seen.
+        failures: How many to show.
+        as_json: Print JSON.
+        quiet: Print nothing else.
 
-    Examples:
-        degrade-cli report eval
-
-        degrade-cli report eval-base eval-trained --name base --name trained --to report
+    Raises:
+        UserError: Not finished evaluations of one benchmark, or an option that does not fit them.
+        StoppedError: The page cannot be written.
     """
     from degrade.runs import write_atomic
     from trainer.evaluation.report import page
@@ -75,6 +99,7 @@ def report(
     if as_json:
         print_json(
             {
+                "kind": "evaluation",
                 "html": str(written[0]),
                 "markdown": str(written[1]),
                 "models": [{"tag": m.tag, "name": m.name, "folder": str(m.folder)} for m in models],
@@ -85,3 +110,16 @@ def report(
         for model in models:
             say(f"{model.tag}  {model.name}")
         say(f"Open {written[0]}; its tables are in {written[1]}.")
+
+
+def page_of(folder: Path) -> str:
+    """The page of one evaluation as HTML, without its pictures; nothing is written.
+
+    Raises:
+        UserError: Not a finished evaluation.
+    """
+    from trainer.evaluation.report import page
+    from trainer.evaluation.report.read import read
+
+    models = read([folder], ())
+    return page.render(page.content(models, None, page.unseen_of(models, None), 0), page.HTML)

@@ -1,21 +1,15 @@
-"""A report as one HTML page that needs nothing else, and its tables as Markdown.
-
-Everything that is not ours is escaped by jinja2: names, questions, and above all what models say.
-"""
+"""A report as one HTML page that needs nothing else, and its tables as Markdown."""
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Collection, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from degrade import __version__
 from degrade.errors import unknown
+from degrade.pages import environment
 from degrade.runs import read_json
 from trainer.evaluation.items import CLEAN, INFO, Benchmark
 from trainer.evaluation.report import behind, plots, sections, versus
@@ -147,48 +141,6 @@ def _provenance(model: Evaluated) -> dict[str, Any]:
     }
 
 
-# ------------------------------------------------------------------------------- as text
-
-_MARKED = re.compile(r"([\\`*_{}\[\]<>#|~!])")
-
-
-def visible(given: Any) -> str:
-    """A text of any origin with what would not be seen, or would reorder the line, written out."""
-    text = str(given)
-    if text.isprintable():
-        return text
-    return "".join(
-        char
-        if char in "\n\t" or char.isprintable()
-        else char.encode("unicode_escape", "surrogatepass").decode()
-        for char in text
-    )
-
-
-def markdown_text(text: Any) -> str:
-    """A text as Markdown that shows it as it is, on one line."""
-    return _MARKED.sub(r"\\\1", " ".join(visible(text).split()))
-
-
-def data_uri(data: bytes, kind: str) -> str:
-    """A picture within the page."""
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _environment(autoescape: bool) -> jinja2.Environment:
-    made = jinja2.Environment(
-        autoescape=autoescape,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        # What is shown goes through one filter or the other, whatever the template says.
-        finalize=(lambda v: v if hasattr(v, "__html__") else visible(v)) if autoescape else None,
-    )
-    made.filters |= {"uri": data_uri, "md": markdown_text}
-    return made
-
-
 def render(shown: dict[str, Any], name: str) -> str:
     """The text of ``report.html`` or ``report.md``.
 
@@ -197,4 +149,4 @@ def render(shown: dict[str, Any], name: str) -> str:
         name: Which.
     """
     template = (_TEMPLATES / name).read_text("utf-8")
-    return _environment(name == HTML).from_string(template).render(shown)
+    return environment(name == HTML).from_string(template).render(shown)

@@ -5,13 +5,11 @@ Texts in them are ours or letters of models; names of models stand beside, in th
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from degrade.plots import GRAY, TITLE, figure, svg
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#A07800", "#000000")
 """Of models: told apart with any color vision (Okabe and Ito; yellow and orange as one dark tone,
@@ -19,16 +17,6 @@ which stands out on white)."""
 
 _MARKERS = "osD^vPX"
 _LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-_GRAY = "#555555"
-_STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _GRAY,
-    "text.parse_math": False,
-    "svg.hashsalt": "degrade",
-}
-_TITLE: dict[str, Any] = {"loc": "left", "fontsize": 11, "fontweight": "bold"}
 _DARK = 0.5  # share of the color map below which numbers are written in white
 
 Estimate = Mapping[str, Any]
@@ -69,7 +57,7 @@ def lines(
         reference: A level to compare with, in the unit of the figures, and its name.
         zero: Let the vertical axis begin at 0 and, for percentages, end at 100.
     """
-    figure, axis = _figure(5.0, 3.5)
+    drawn, axis = figure(5.0, 3.5)
     scale = 100.0 if percent else 1.0
     apart = _apart(curves)
     for curve in curves:
@@ -95,21 +83,21 @@ def lines(
                 color=color, fontweight="bold", va="center",
             )  # fmt: skip
     if reference:
-        axis.axhline(scale * reference[0], color=_GRAY, linewidth=1, linestyle=(0, (2, 2)))
+        axis.axhline(scale * reference[0], color=GRAY, linewidth=1, linestyle=(0, (2, 2)))
         axis.annotate(
             reference[1], (0.01, scale * reference[0]), (0, -11), textcoords="offset points",
-            xycoords=("axes fraction", "data"), color=_GRAY, fontsize=9,
+            xycoords=("axes fraction", "data"), color=GRAY, fontsize=9,
         )  # fmt: skip
     if zero:
         axis.set_ylim(0, 103 if percent else None)
     ticks = sorted({x for curve in curves for x, _ in curve.points})
     axis.set_xticks(ticks, [f"{x:g}" for x in ticks])
-    axis.set_title(title, **_TITLE)
+    axis.set_title(title, **TITLE)
     axis.set(xlabel=across, ylabel=up)
     axis.grid(axis="y", alpha=0.25)
     axis.set_axisbelow(True)
     axis.margins(x=0.09)
-    return _saved(figure)
+    return svg(drawn)
 
 
 def _apart(curves: Sequence[Line]) -> float:
@@ -134,7 +122,7 @@ def heat(
         title: Above.
         across: What the columns are.
     """
-    figure, axis = _figure(2.6 + 0.62 * len(columns), 1.2 + 0.4 * len(rows))
+    drawn, axis = figure(2.6 + 0.62 * len(columns), 1.2 + 0.4 * len(rows))
     values = [[math.nan if e is None else _percent(e) for e in line] for line in cells]
     axis.set_facecolor("#dddddd")
     image = axis.imshow(
@@ -153,14 +141,14 @@ def heat(
             )  # fmt: skip
     axis.set_xticks(range(len(columns)), columns)
     axis.set_yticks(range(len(rows)), rows)
-    axis.set_title(title, **_TITLE)
+    axis.set_title(title, **TITLE)
     axis.set_xlabel(across)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axis, shrink=0.7, pad=0.03)
+    bar = drawn.colorbar(image, ax=axis, shrink=0.7, pad=0.03)
     bar.set_label("accuracy, %")
     bar.outline.set_visible(False)
-    return _saved(figure)
+    return svg(drawn)
 
 
 def dots(
@@ -181,8 +169,8 @@ def dots(
         across: What is shown.
         span: Of the axis; by default as far as there is something.
     """
-    figure, axis = _figure(5.0, 1.2 + 0.36 * len(rows))
-    axis.axvline(0, color=_GRAY, linewidth=1)
+    drawn, axis = figure(5.0, 1.2 + 0.36 * len(rows))
+    axis.axvline(0, color=GRAY, linewidth=1)
     for y, (estimate, color) in enumerate(zip(found, colors, strict=True)):
         if estimate is None or estimate["value"] is None:
             continue
@@ -192,35 +180,13 @@ def dots(
     axis.set_yticks(range(len(rows)), rows)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_xlim(span)
-    axis.set_title(title, **_TITLE)
+    axis.set_title(title, **TITLE)
     axis.set_xlabel(across)
     axis.tick_params(axis="y", length=0)
     axis.grid(axis="x", alpha=0.25)
     axis.set_axisbelow(True)
-    return _saved(figure)
+    return svg(drawn)
 
 
 def _percent(estimate: Estimate) -> float:
     return math.nan if estimate["value"] is None else 100.0 * float(estimate["value"])
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Any]:
-    """A figure and its axes, without pyplot: no global state, no display, safe in threads."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure as Made
-
-    with rc_context(_STYLE):
-        figure = Made(figsize=(width, height), layout="constrained", facecolor="white")
-        FigureCanvasSVG(figure)
-        return figure, figure.subplots()
-
-
-def _saved(figure: Figure) -> bytes:
-    """An SVG that is the same whenever it is drawn."""
-    from matplotlib import rc_context
-
-    buffer = io.BytesIO()
-    with rc_context(_STYLE):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()

@@ -13,7 +13,7 @@ from PIL import Image
 from degrade import images, shards
 from degrade.errors import UserError
 from degrade.images import UnreadableError
-from degrade.schema import Applied, describe
+from degrade.schema import Applied, describe, recorded
 from trainer.data import MAX_PIXELS
 from trainer.evaluation.items import CLEAN, Benchmark, Item
 from trainer.evaluation.options import MISSES
@@ -147,7 +147,7 @@ def samples(models: Sequence[Evaluated], bench: Benchmark, count: int) -> list[S
                 clean=_shown(kept["clean_image"]),
                 degraded=_shown(kept["image"]),
                 replies=[_reply(m, row.id, judged.get((m.tag, row.id))) for m in models],
-                record=[_recorded(a) for a in applied],
+                record=[recorded(a) for a in applied],
             )
         )
     return found
@@ -172,12 +172,6 @@ def _reply(model: Evaluated, row: str, judged: Judged | None) -> Reply:
         rule=f"{rule}: no answer found" if rule in MISSES else rule,
         verdict=verdict,
     )
-
-
-def _recorded(applied: Applied) -> str:
-    values = [f"{p.name} {p.value:.4g} {p.unit}".strip() for p in applied.params]
-    head = f"{applied.label}, intensity {applied.intensity:.2f}, {applied.stage}, "
-    return head + f"version {applied.version}" + (f": {'; '.join(values)}" if values else "")
 
 
 def _stored(bench: Benchmark, wanted: set[str]) -> dict[str, dict[str, Any]]:

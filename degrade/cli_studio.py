@@ -1,0 +1,114 @@
+"""``degrade-cli studio``. Heavy imports stand inside the command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from degrade.console import ENDPOINT, BaseUrl, KeyEnv, say
+from degrade.errors import UserError
+
+if TYPE_CHECKING:
+    from degrade.images import Pixels
+    from degrade.schema import Question
+
+    Ask = Callable[[Pixels, Question], tuple[str, int]]
+
+_LIMITS = "Server and limits"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def studio_command(
+    asker: Callable[[str, str | None, bool, str, int], Ask], report: Callable[[Path], str]
+) -> Callable[..., None]:
+    """The command, with what it may not import handed in.
+
+    Args:
+        asker: Makes what asks a model; see ``trainer.cli``.
+        report: Makes the page of an evaluation.
+    """
+
+    def studio(
+        paths: Annotated[
+            list[Path] | None,
+            typer.Argument(
+                metavar="PATH ...",
+                help="What to show: pictures, folders of pictures, runs of `synth`, chains of "
+                "`annotate`, data sets of `build`, evaluations, reports. Nothing else is opened.",
+            ),
+        ] = None,
+        host: Annotated[
+            str,
+            typer.Option(help="Address to listen on; others reach it there.", **_panel(_LIMITS)),
+        ] = "127.0.0.1",
+        port: Annotated[
+            int, typer.Option(min=0, max=65535, help="0 takes a free one.", **_panel(_LIMITS))
+        ] = 7860,
+        max_upload_mb: Annotated[
+            float, typer.Option(min=0.1, help="Largest file to upload, MiB.", **_panel(_LIMITS))
+        ] = 32.0,
+        max_pixels: Annotated[
+            int, typer.Option(min=1, help="Refuse larger pictures.", **_panel(_LIMITS))
+        ] = 50_000_000,
+        browser: Annotated[
+            bool, typer.Option("--browser/--no-browser", help="Open the page there.")
+        ] = True,
+        model: Annotated[
+            str | None,
+            typer.Option(
+                help="To ask: folder of a run or a model, or name at the endpoint.",
+                **_panel(ENDPOINT),
+            ),
+        ] = None,
+        base_url: BaseUrl = None,
+        endpoint: Annotated[
+            bool,
+            typer.Option("--endpoint", help="Ask OpenAI, or OPENAI_BASE_URL.", **_panel(ENDPOINT)),
+        ] = False,
+        key_env: KeyEnv = "OPENAI_API_KEY",
+        max_tokens: Annotated[
+            int, typer.Option(min=1, help="Longer answers are cut off.", **_panel(ENDPOINT))
+        ] = 1024,
+    ) -> None:
+        """Open a page to degrade pictures by eye, and to browse runs, data sets and reports.
+
+        Examples:
+            degrade-cli studio
+
+            degrade-cli studio photos out out-chains data --no-browser
+        """
+        from degrade.studio import gateway, shelf
+
+        if (base_url or endpoint) and not model:
+            raise UserError("Whom shall the endpoint be asked for? Give --model NAME.")
+        given = shelf.sorted_out(paths or ())
+        if given.left_out:
+            say(f"{given.left_out} pictures are left out of the list.", "yellow")
+        port = gateway.port_to_use(host, port)
+        gateway.gradio()
+        from degrade.studio import app
+        from degrade.studio.ask_tab import Model
+
+        asked = None
+        if model:
+            asked = Model(model, asker(model, base_url, endpoint, key_env, max_tokens))
+        limits = app.Limits(max_upload_mb, max_pixels)
+        page = app.build(given, limits, app.Parts(report, asked))
+        if host not in _LOOPBACK:
+            say(
+                f"Listening on {host}: whoever reaches this machine there can use the page and see "
+                "what it was given. There is no password.",
+                "yellow",
+            )
+        with app.served(page, limits, host, port, browser) as address:
+            say(f"The studio is at {address}  (Ctrl-C ends it)")
+            app.wait()
+
+    return studio
+
+
+def _panel(name: str) -> dict[str, Any]:
+    return {"rich_help_panel": name}

@@ -1,0 +1,1 @@
+"""The report of a run or data set: one HTML file that needs no network. No torch."""

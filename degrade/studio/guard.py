@@ -1,0 +1,94 @@
+"""What of gradio's server may be reached: the page and its events, and no file of the machine."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_API = r"/gradio_api"
+_GET = re.compile(
+    r"/|/config|/theme\.css|/favicon\.ico|/(assets|static|svelte)/[\w./-]+"
+    rf"|{_API}/(startup-events|app_id|queue/data|upload_progress|heartbeat/\w+)"
+)
+_POST = re.compile(rf"{_API}/(queue/join|upload|cancel|reset)")
+_SLACK = 1 << 16  # of a request with a file: the form around it
+_EVENT_BYTES = 1 << 20
+"""Largest event without a file: texts and numbers of controls."""
+
+_HEADERS = {
+    # The page needs its own scripts and styles, pictures that it carries, and nothing from outside.
+    b"content-security-policy": b"default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
+    b"frame-ancestors 'self'; form-action 'self'; object-src 'none'",
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"no-referrer",
+}
+
+
+class _TooLargeError(Exception):
+    """The body is above the limit."""
+
+
+class Guard:
+    """Answers 404 to all but the listed addresses, and 413 to bodies above the limits.
+
+    gradio serves files of its cache, of the working folder's parts that are allowed, and fetches
+    addresses from elsewhere for a visitor; the studio uses none of it.
+
+    Args:
+        app: What to guard.
+        upload_mb: Of a file, in MiB.
+    """
+
+    def __init__(self, app: Any, upload_mb: float) -> None:
+        self.app, self.upload = app, int(upload_mb * 2**20) + _SLACK
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The interface of ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path, method = scope["path"], scope["method"]
+        allowed = {"GET": _GET, "HEAD": _GET, "POST": _POST}.get(method)
+        if allowed is None or not allowed.fullmatch(path) or ".." in path:
+            await _answer(send, 404, b"not found")
+            return
+        most = self.upload if path.endswith("/upload") else _EVENT_BYTES
+        told = dict(scope["headers"]).get(b"content-length", b"0")
+        if not told.isdigit() or int(told) > most:
+            await _answer(send, 413, b"too large")
+            return
+        received = 0
+
+        async def counted() -> MutableMapping[str, Any]:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > most:  # sent in chunks, without saying how many
+                raise _TooLargeError
+            return message
+
+        started = False
+
+        async def headed(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            started = True
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *_HEADERS.items()]
+            await send(message)
+
+        try:
+            await self.app(scope, counted, headed)
+        except _TooLargeError:
+            if not started:
+                await _answer(send, 413, b"too large")
+
+
+async def _answer(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

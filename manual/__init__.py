@@ -1,0 +1,1 @@
+"""What the site holds besides the pages in docs/: made at the build, from the code."""
