@@ -52,6 +52,7 @@ NOT_RUN = {
     r"^source ": "changes a shell, and there is none; what it activates is installed by .ci/run",
     r"^make (check|golden)": "runs the whole suite, of which this is a part, or rewrites its files",
     r"^make models": _INDEX,
+    r"^degrade-cli studio": "serves until interrupted; tests/test_studio_browser.py runs it",
     r"^python -m pytest": "runs a part of the suite",
     r"^python benchmarks/": "measures for minutes to hours, on a machine with nothing else to do",
     r"^python -m annotate.testing.localmodel": "needs the weights that `make models` installs; "
