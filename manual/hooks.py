@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
-from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -14,10 +14,17 @@ from mkdocs.structure.pages import Page
 from manual import formulas, operators, reference, remote
 
 ROOT = Path(__file__).parents[1]
+COMING = {"scaling.md", "studio.md"}
+"""Pages that are being written: in the navigation from the day on which they are there."""
+
 COPIED = "files"
 """Folder of the site for files of the repository that pages link to."""
 
-PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "examples/README.md": "examples.md",
+}
 """Files of the repository that are pages of the site."""
 
 WIDE = {"calibration.md", "severity.md", "speed.md", "published.md"}
@@ -31,10 +38,11 @@ _ROLE = re.compile(r":(?:mod|class|func|meth|data|attr):<code>(~?)([\w.]+)</code
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put what is made at the build into the navigation."""
     made = {"Operators": operators.nav(), "Reference": reference.nav()}
-    for entry in config.nav or []:
-        for title in entry:
-            if title in made:
-                entry[title] = made[title]
+    absent = {name for name in COMING if not (Path(config.docs_dir) / name).exists()}
+    for section in config.nav or []:
+        for title, pages in section.items():
+            kept = [p for p in pages if not isinstance(p, dict) or absent.isdisjoint(p.values())]
+            section[title] = made.get(title, kept)
     return config
 
 
@@ -43,10 +51,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for made in (operators.files(Path(config.docs_dir)), reference.files()):
         for uri, content in made:
             files.append(File.generated(config, uri, content=content))
+    docs = Path(config.docs_dir)
+    texts = [path.read_text("utf-8") for path in sorted(docs.rglob("*.md"))]
     for source, uri in PAGES.items():
-        text = (ROOT / source).read_text("utf-8")
-        files.append(File.generated(config, uri, content=text.replace("](docs/", "](")))
-    for name in sorted(_linked(Path(config.docs_dir))):
+        texts.append(_moved(ROOT / source, docs))
+        files.append(File.generated(config, uri, content=texts[-1]))
+    found = {_outside(match[2]) for text in texts for match in _LINK.finditer(text)}
+    for name in sorted(name for name in found if name and name not in PAGES):
         uri = f"{COPIED}/{name}"
         files.append(File.generated(config, uri, abs_src_path=str(ROOT / name)))
     return files
@@ -94,7 +105,11 @@ def _outside(target: str) -> str | None:
     return path.relative_to(ROOT).as_posix() if path.is_file() else None
 
 
-def _linked(docs: Path) -> set[str]:
-    texts = (path.read_text("utf-8") for path in sorted(docs.rglob("*.md")))
-    found: list[Any] = [_outside(m[2]) for text in texts for m in _LINK.finditer(text)]
-    return {name for name in found if name and name not in PAGES}
+def _moved(source: Path, docs: Path) -> str:
+    """A page of the repository as if it stood in docs/: its links lead where they led."""
+
+    def led(match: re.Match[str]) -> str:
+        target = os.path.relpath((source.parent / match[2]).resolve(), docs)
+        return f"{match[1]}{target}{match[3] or ''})"
+
+    return _LINK.sub(led, source.read_text("utf-8"))

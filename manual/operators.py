@@ -9,6 +9,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,8 @@ def _shots(op: Operator, clean: torch.Tensor) -> tuple[list[gallery.Shot], str]:
         held = json.loads(file.read_text("utf-8"))
         shots = [gallery.Shot(i, values, b64decode(data)) for i, values, data in held["shots"]]
         return shots, held["fixed"]
+    for old in CACHE.glob(f"{op.name}-*.json"):
+        old.unlink()
     shots, fixed = gallery.shots(op, clean, 0, gallery.INTENSITIES)
     kept = [(s.intensity, s.values, b64encode(s.data).decode()) for s in shots]
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -243,6 +246,7 @@ def _shots(op: Operator, clean: torch.Tensor) -> tuple[list[gallery.Shot], str]:
     return shots, fixed
 
 
+@lru_cache
 def _code() -> str:
     """Digest of the code that pictures depend on."""
     digest = hashlib.sha256(f"{SIDE} {torch.__version__}".encode())

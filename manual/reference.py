@@ -65,29 +65,15 @@ API = {
 MEMBERS = {"degrade.ops": ["get", "exists", "names"]}
 """Modules of which some members alone are shown."""
 
-EXIT_CODES = """\
-## Exit codes
-
-| code | meaning |
-|---|---|
-| 0 | done |
-| 1 | `verify` or `validate` found a difference |
-| 2 | a mistake, a full disk, an endpoint that cannot be used; the message says what to do |
-| 3 | done, but some rows failed; they are kept with their reason |
-| 130 | interrupted with ^C; what is finished is kept, and the same command goes on |
-
-Progress goes to stderr, and only where that is a terminal. `--quiet` leaves out progress and
-summary, `--json` prints for programs. `--install-completion` sets up completion for bash, zsh, fish
-and PowerShell.
-"""
-
 
 def nav() -> list[Any]:
     """The part of the navigation."""
     api = [{title: _uri(title)} for title in API]
     return [
-        {"Command line": "cli.md"},
+        {"At the command line": "command-line.md"},
+        {"All commands": "cli.md"},
         {"API": api},
+        {"Examples": "examples.md"},
         {"Contributing": "contributing.md"},
         {"Changes": "changelog.md"},
     ]
@@ -104,10 +90,10 @@ def command_line() -> str:
     """Every command with its arguments and options, as `--help` tells them."""
     command: Any = typer.main.get_command(cli.app)
     context = typer.Context(command, info_name="degrade-cli")
-    text = get_docs_for_click(obj=command, ctx=context, name="degrade-cli", title="Command line")
+    text = get_docs_for_click(obj=command, ctx=context, name="degrade-cli", title="All commands")
     for group in (command, *command.commands.values()):
         text = _summaries(text, group)
-    return examples_fenced(text).replace("\n## ", f"\n{EXIT_CODES}\n## ", 1)
+    return examples_fenced(text)
 
 
 def _summaries(text: str, group: Any) -> str:

@@ -28,7 +28,10 @@ from tests.test_evaluation_judge import r_bench
 from trainer import config, tiny
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 SIDE = 120
 """Longer side of the photographs that pages work on, in pixels."""
 

@@ -174,8 +174,11 @@ def parse(words: Sequence[str], loosely: bool = False) -> None:
     elif program == "make":
         target = rest[0]
         assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE), target
-    elif program == "python" and rest[0].startswith(("benchmarks/", "examples/")):
+    elif program == "python" and rest[0].startswith("benchmarks/"):
         _parse_script(ROOT / rest[0], rest[1:])
+    elif program == "python" and rest[0].startswith("examples/"):
+        assert (ROOT / rest[0]).is_file(), rest
+        assert not rest[1:], "examples take no arguments"
     elif program == "python" and rest[:2] == ["-m", "pytest"]:
         assert all((ROOT / word).exists() for word in rest[2:] if word.startswith("tests/")), rest
     elif "degrade.cli" in rest:  # under a launcher
@@ -195,7 +198,7 @@ def _parse_cli(words: Sequence[str], loosely: bool = False) -> None:
     while True:
         group = hasattr(command, "commands")
         if loosely and not (group and given):
-            known = {name for param in command.params for name in param.opts}
+            known = {o for param in command.params for o in (*param.opts, *param.secondary_opts)}
             options = {word for word in given if word.startswith("-")}
             assert options <= known, options - known
             return

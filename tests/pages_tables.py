@@ -54,6 +54,7 @@ NOT_RUN = {
     r"^make models": _INDEX,
     r"^degrade-cli studio": "serves until interrupted; tests/test_studio_browser.py runs it",
     r"^python -m pytest": "runs a part of the suite",
+    r"^python examples/": "tests/test_examples.py runs them all",
     r"^python benchmarks/": "measures for minutes to hours, on a machine with nothing else to do",
     r"^python -m annotate.testing.localmodel": "needs the weights that `make models` installs; "
     "tests/test_annotate_model.py runs it",

@@ -43,7 +43,7 @@ def test_the_command_line_is_told_in_full() -> None:
     text = reference.command_line()
     headings = re.findall(r"^#+ `(degrade-cli .*)`$", text, re.MULTILINE)
     assert {"degrade-cli synth", "degrade-cli build benchmark"} <= set(headings)
-    assert "## Exit codes" in text
+    assert "# All commands" in text
     assert not re.findall(r"^\* `\w+`: .*\.\.\.$", text, re.MULTILINE), "a summary is cut"
     examples = [b.text for b in blocks(text) if b.language == "bash"]
     assert len(examples) > 5
