@@ -52,7 +52,7 @@ NOT_RUN = {
     r"^source ": "changes a shell, and there is none; what it activates is installed by .ci/run",
     r"^make (check|golden)": "runs the whole suite, of which this is a part, or rewrites its files",
     r"^make models": _INDEX,
-    r"^degrade-cli studio": "serves a page until it is stopped; its tests open that in a browser",
+    r"^degrade-cli studio": "serves until interrupted; tests/test_studio_browser.py runs it",
     r"^python -m pytest": "runs a part of the suite",
     r"^python examples/": "tests/test_examples.py runs them all",
     r"^python benchmarks/": "measures for minutes to hours, on a machine with nothing else to do",
