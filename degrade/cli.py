@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from annotate.cli import Chains, annotate
@@ -39,7 +38,7 @@ from degrade.console import (
     stoppable,
 )
 from degrade.errors import HaltedError, StoppedError, UserError
-from degrade.storage import PATIENCE, Place
+from degrade.storage import PATIENCE
 from trainer import cli as trainer
 
 CLUSTER = "Cluster"
@@ -212,11 +211,12 @@ def synth(
     on_cluster = _cluster(engine, address, ray_workers, shared)
     source, out_folder = place(src, patience), place(dest, patience)
     run = Synth(source, out_folder, chosen, seed, options)
-    threads = None if on_cluster else threads_for(run.work.task, host_threads())
+    task = run.work.task
+    threads = ray_workers if on_cluster else threads_for(task, host_threads())
     silent = quiet or as_json
     with (
         progress_bar("degrading", silent) as progress,
-        timing.measured(out_folder, threads, run.work.task.device.type, progress) as clocked,
+        timing.measured(out_folder, engine, threads, task.device.type, progress) as clocked,
         stoppable("the shard under way") as stop,
     ):
         result = run.run(overwrite, resume, clocked, on_cluster, stop)
@@ -226,7 +226,7 @@ def synth(
     elif result["already_finished"] and not quiet:
         say(f"{dest} is finished already: {counts['rows']} pictures. Nothing to do.")
     elif not quiet:
-        _summary(out_folder, result)
+        look.summary(out_folder, result)
     if counts["failed"]:
         raise typer.Exit(EXIT_QUARANTINE)
 
@@ -241,30 +241,6 @@ def _cluster(engine: str, address: str | None, workers: int | None, shared: bool
         if value:
             raise UserError(f"{name} is for --engine ray.")
     return None
-
-
-def _summary(dest: Place, result: dict[str, Any]) -> None:
-    from degrade import ops
-    from degrade.schema import STAGES
-
-    counts = result["counts"]
-    table = Table("stage", "operator", box=None)
-    table.add_column("pictures", justify="right")
-    for stage in STAGES:
-        names = [n for n in counts["operators"] if ops.get(n).stage == stage]
-        if names:
-            table.add_row(f"[bold]{stage}[/]", "", f"[bold]{counts['stages'][stage]}[/]")
-        for name in names:
-            table.add_row("", name, str(counts["operators"][name]))
-    out.print(table)
-    say(
-        f"{counts['rows']} pictures ({counts['clean']} left clean) in {dest}, "
-        f"fingerprint {result['fingerprint']}"
-    )
-    if result["ignored_files"]:
-        say(f"{result['ignored_files']} other files in the source were ignored.")
-    for reason, number in counts["failures"].items():
-        say(f"{number} in quarantine: {reason} (see {dest / 'quarantine.jsonl'})", "yellow")
 
 
 @app.command()
@@ -320,11 +296,11 @@ def verify(
 def report(
     ctx: typer.Context,
     folders: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="FOLDER ...",
-            help="A run of `synth`, a data set that `build` wrote, or evaluations: the further "
-            "ones are compared with the first.",
+            help="A run of `synth` or a data set that `build` wrote, path or URL; or evaluations: "
+            "the further ones are compared with the first.",
         ),
     ],
     to: Annotated[
@@ -340,6 +316,7 @@ def report(
     bench: trainer.Bench = None,
     unseen: trainer.Unseen = None,
     failures: trainer.Failures = 8,
+    patience: Patience = PATIENCE,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -353,18 +330,23 @@ def report(
 
         degrade-cli report eval-base eval-trained --name base --name trained --to report
     """
-    evaluated = trainer.is_evaluation(folders[0])
+    from degrade.storage import place
+
+    evaluated = trainer.is_evaluation(Path(folders[0]))
     others = {"samples", "source"} if evaluated else {"name", "bench", "unseen", "failures"}
     given = [o for o in sorted(others) if _said(ctx, o)]
     what = "an evaluation" if evaluated else "a run or data set"
     if given:
         raise UserError(f"--{given[0]} is not for {what}, which {folders[0]} is; leave it out.")
     if evaluated:
-        trainer.report(folders, to, name, bench, unseen, failures, as_json, quiet)
+        trainer.report(
+            [Path(f) for f in folders], to, name, bench, unseen, failures, as_json, quiet
+        )
         return
     if folders[1:]:
         raise UserError(f"One page is of one run or data set; {len(folders)} folders were given.")
-    cli_report.report(folders[0], to, samples, source, as_json, quiet)
+    folder, moved = place(folders[0], patience), place(source, patience) if source else None
+    cli_report.report(folder, to, samples, moved, as_json, quiet)
 
 
 def _said(ctx: typer.Context, option: str) -> bool:

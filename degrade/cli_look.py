@@ -19,6 +19,32 @@ if TYPE_CHECKING:
     from degrade.images import Pixels
     from degrade.recipe import Recipe
     from degrade.registry import Operator
+    from degrade.storage import Place
+
+
+def summary(dest: Place, result: dict[str, Any]) -> None:
+    """Print what a run did: operators by stage, what failed."""
+    from degrade import ops
+    from degrade.schema import STAGES
+
+    counts = result["counts"]
+    table = Table("stage", "operator", box=None)
+    table.add_column("pictures", justify="right")
+    for stage in STAGES:
+        names = [n for n in counts["operators"] if ops.get(n).stage == stage]
+        if names:
+            table.add_row(f"[bold]{stage}[/]", "", f"[bold]{counts['stages'][stage]}[/]")
+        for name in names:
+            table.add_row("", name, str(counts["operators"][name]))
+    out.print(table)
+    say(
+        f"{counts['rows']} pictures ({counts['clean']} left clean) in {dest}, "
+        f"fingerprint {result['fingerprint']}"
+    )
+    if result["ignored_files"]:
+        say(f"{result['ignored_files']} other files in the source were ignored.")
+    for reason, number in counts["failures"].items():
+        say(f"{number} in quarantine: {reason} (see {dest / 'quarantine.jsonl'})", "yellow")
 
 
 Shown = Annotated[

@@ -9,6 +9,7 @@ import typer
 
 from degrade.console import print_json, say
 from degrade.errors import StoppedError
+from degrade.storage import Place
 
 RUN = "Runs and data sets"
 
@@ -17,20 +18,20 @@ Samples = Annotated[
     typer.Option(min=0, max=24, help="Pairs of pictures to show.", rich_help_panel=RUN),
 ]
 Source = Annotated[
-    Path | None,
+    str | None,
     typer.Option(help="Where the clean pictures of a run are, if they moved.", rich_help_panel=RUN),
 ]
 
 
 def report(
-    folder: Path, to: Path | None, samples: int, source: Path | None, as_json: bool, quiet: bool
+    folder: Place, to: Path | None, samples: int, source: Place | None, as_json: bool, quiet: bool
 ) -> None:
     """Write the page of a run or data set.
 
     Args:
         folder: What ``synth`` or ``build`` wrote.
         to: A folder for report.html, or an .html file; by default ``<folder>-report.html`` beside
-            it, as a run holds nothing but what its command wrote.
+            it, as a run holds nothing but what its command wrote; of a store, here.
         samples: How many pairs to show.
         source: Where the clean pictures are, if they moved.
         as_json: Print JSON.
@@ -44,7 +45,8 @@ def report(
     from degrade.runs import write_atomic
 
     page, counts = made(folder, samples, source)
-    path = to or folder.with_name(f"{folder.resolve().name}-report.html")
+    name = f"{folder.resolve().name}-report.html"
+    path = to or (folder.with_name(name) if isinstance(folder, Path) else Path(name))
     if path.suffix.lower() not in {".html", ".htm"}:
         path = path / "report.html"
     data = page.encode("utf-8", "backslashreplace")

@@ -80,15 +80,18 @@ def studio_command(
 
             degrade-cli studio photos out out-chains data --no-browser
         """
-        from degrade.studio import app, gateway, shelf
-        from degrade.studio.ask_tab import Model
+        from degrade.studio import gateway, shelf
 
-        gateway.gradio()
         if (base_url or endpoint) and not model:
             raise UserError("Whom shall the endpoint be asked for? Give --model NAME.")
         given = shelf.sorted_out(paths or ())
         if given.left_out:
             say(f"{given.left_out} pictures are left out of the list.", "yellow")
+        port = gateway.port_to_use(host, port)
+        gateway.gradio()
+        from degrade.studio import app
+        from degrade.studio.ask_tab import Model
+
         asked = None
         if model:
             asked = Model(model, asker(model, base_url, endpoint, key_env, max_tokens))

@@ -55,7 +55,9 @@ Resume = Annotated[
 Device = Annotated[
     str,
     typer.Option(
-        help="auto, cpu, cuda or cuda:N.", rich_help_panel="Machine", autocompletion=devices
+        help="auto, cpu, cuda or cuda:N; `synth` takes several: cuda:0,cuda:1.",
+        rich_help_panel="Machine",
+        autocompletion=devices,
     ),
 ]
 Workers = Annotated[
@@ -136,28 +138,27 @@ def resumable(command: Callable[P, R]) -> Callable[P, R]:
 
 @contextmanager
 def stoppable(what: str) -> Iterator[Callable[[], bool]]:
-    """Gives what tells a job whether to stop at its next good place: after ^C. The second ^C ends
-    it where it stands.
+    """Gives what tells a job whether to stop at its next good place: after ^C. A second ^C ends it
+    where it stands.
 
     Args:
         what: What is finished first, for people.
     """
-    asked = False
+    asked = threading.Event()
 
     def hear(*_: Any) -> None:
-        nonlocal asked
-        if asked:
+        if asked.is_set():
             raise KeyboardInterrupt
-        asked = True
+        asked.set()
         err.print(f"Finishing {what}. ^C once more stops at once; nothing finished is lost.")
 
     deaf = signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # as a shell's background jobs are
     if deaf or threading.current_thread() is not threading.main_thread():
-        yield lambda: False
+        yield asked.is_set
         return
     before = signal.signal(signal.SIGINT, hear)
     try:
-        yield lambda: asked
+        yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, before)
 

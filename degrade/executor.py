@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from itertools import chain, islice, takewhile
+from contextlib import ExitStack, closing
+from itertools import chain, cycle, islice, takewhile
 from typing import Any
+
+import torch
 
 from degrade import shards
 from degrade.errors import HaltedError
-from degrade.making import Done, Loaded, Maker
+from degrade.making import Done, Loaded, Made, Maker
 from degrade.recipe import Recipe
 from degrade.runs import Progress, bounded_map, host_threads, read_json
 from degrade.runtime import tuned
@@ -29,9 +31,13 @@ from degrade.workload import MAX_PIXELS, Job, Options, ShardJobs, Task, Workload
 
 __all__ = ["MAX_PIXELS", "Engine", "Options", "Synth", "local"]
 
-Engine = Callable[[Task, Iterable[ShardJobs]], Generator[int]]
+Stop = Callable[[], bool]
+"""Whether to finish the shards under way and begin no other."""
+
+Engine = Callable[[Task, Iterable[ShardJobs], Stop], Generator[int]]
 """Makes and commits shards, in any order; gives numbers of sources as they are done.
 
+The shards end when the event is set; an engine that has taken them beforehand looks at it itself.
 Closing the generator ends the work; shards that are committed by then stay.
 """
 
@@ -62,7 +68,7 @@ class Synth:
         resume: bool = False,
         progress: Progress | None = None,
         engine: Engine | None = None,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Stop = lambda: False,
     ) -> dict[str, Any]:
         """Do what is left to do and return the content of ``run.json``.
 
@@ -86,13 +92,13 @@ class Synth:
                 self._run(progress or (lambda done, total: None), engine or local, stop)
         return {**read_json(folder.out / shards.RUN), "already_finished": finished}
 
-    def _run(self, progress: Progress, engine: Engine, stop: Callable[[], bool]) -> None:
+    def _run(self, progress: Progress, engine: Engine, stop: Stop) -> None:
         folder, work, task = self.run_folder, self.work, self.work.task
         todo = folder.missing(task.shards)
         done = len(work) - sum(work.size(i) for i in todo)
         progress(done, len(work))
         given = takewhile(lambda _: not stop(), (work.shard(i) for i in todo))
-        with closing(engine(task, given)) as made:
+        with closing(engine(task, given, stop)) as made:
             for count in made:
                 done += count
                 progress(done, len(work))
@@ -112,8 +118,11 @@ def threads_for(task: Task, cores: int) -> int:
     return task.options.workers or cores * (_WAITING if distant else 1)
 
 
-def local(task: Task, work: Iterable[ShardJobs]) -> Generator[int]:
-    """Threads of this process. They work across the borders of shards, which come in order."""
+def local(task: Task, work: Iterable[ShardJobs], stop: Stop) -> Generator[int]:
+    """Threads of this process. They work across the borders of shards, which come in order.
+
+    ``stop`` needs no look: the shards end by it.
+    """
     maker, threads = Maker(task), threads_for(task, host_threads())
     ahead: deque[ShardJobs] = deque()
 
@@ -147,16 +156,36 @@ def _results(maker: Maker, work: Iterable[ShardJobs], threads: int) -> Generator
 def _batched(
     maker: Maker, pool: ThreadPoolExecutor, groups: Iterable[tuple[Job, ...]]
 ) -> Iterator[Done]:
-    ahead: deque[list[Future[Loaded | Failure]]] = deque()
-    stored: list[Future[Done]] = []
-    for group in chain(groups, [None]):
-        if group is not None:
-            ahead.append([pool.submit(maker.load, job) for job in group])
-        if group is not None and len(ahead) < 2:
-            continue
-        loaded = [future.result() for future in ahead.popleft()] if ahead else []
-        made = maker.degrade_group(loaded)
-        yield from (future.result() for future in stored)
+    """A thread for each device degrades groups in turns, while others load and store."""
+    devices = maker.task.devices
+    degrading: deque[Future[tuple[list[Loaded | Failure], list[Made | Failure]]]] = deque()
+    storing: deque[list[Future[Done]]] = deque()
+
+    def store() -> None:
+        loaded, made = degrading.popleft().result()
         pairs = zip(loaded, made, strict=True)
-        stored = [pool.submit(maker.finish, item, entry) for item, entry in pairs]
-    yield from (future.result() for future in stored)
+        storing.append([pool.submit(maker.finish, item, entry) for item, entry in pairs])
+
+    with ExitStack() as stack:
+        lanes = [
+            (stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=str(device))), device)
+            for device in devices
+        ]
+        for group, (lane, device) in zip(groups, cycle(lanes), strict=False):
+            loading = [pool.submit(maker.load, job) for job in group]
+            degrading.append(lane.submit(_degraded, maker, loading, device))
+            if len(degrading) > len(devices):
+                store()
+            if len(storing) > len(devices):
+                yield from (future.result() for future in storing.popleft())
+        while degrading:
+            store()
+        while storing:
+            yield from (future.result() for future in storing.popleft())
+
+
+def _degraded(
+    maker: Maker, loading: list[Future[Loaded | Failure]], device: torch.device
+) -> tuple[list[Loaded | Failure], list[Made | Failure]]:
+    loaded = [future.result() for future in loading]
+    return loaded, maker.degrade_group(loaded, device)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -23,9 +26,15 @@ EXTENSIONS = frozenset(
 )
 _KEPT = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp"}
 JPEG_QUALITY = 95
+_PNG = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
+)
+_PNG_HEADER = 8 + 25
+"""Bytes of the signature and of the IHDR chunk, behind which a profile stands."""
 _SAVE: dict[str, dict[str, Any]] = {
-    "png": {"format": "PNG", "compress_level": 1},
-    "webp": {"format": "WEBP", "lossless": True, "quality": 0, "method": 1},
+    "webp": {"format": "WEBP", "lossless": True, "quality": 0, "method": 0},
     "jpg": {"format": "JPEG", "quality": JPEG_QUALITY, "subsampling": "4:4:4"},
 }
 
@@ -136,10 +145,25 @@ def extension(encoding: Encoding, source_format: str) -> str:
 
 def encode(pixels: Pixels, ext: str, icc: bytes | None) -> bytes:
     """Encode RGB as ``png`` or ``webp`` (both lossless) or ``jpg`` (quality 95, 4:4:4)."""
+    if ext == "png":
+        return _png(pixels, icc)
     buffer = io.BytesIO()
     options: dict[str, Any] = {"icc_profile": icc} if icc else {}
     Image.fromarray(pixels).save(buffer, **_SAVE[ext], **options)
     return buffer.getvalue()
+
+
+def _png(pixels: Pixels, icc: bytes | None) -> bytes:
+    """By OpenCV: half of Pillow's time for files 1 % larger than its level 1 (docs/speed.md)."""
+    done, data = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), _PNG)
+    if not done:
+        raise ValueError(f"OpenCV cannot encode {pixels.shape} {pixels.dtype} as PNG.")
+    if not icc:
+        return data.tobytes()
+    # OpenCV refuses profiles that libpng finds fault with; a picture keeps the one it came with.
+    body = b"iCCP" + b"ICC Profile\0\0" + zlib.compress(icc)
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return data[:_PNG_HEADER].tobytes() + chunk + data[_PNG_HEADER:].tobytes()
 
 
 def original(ext: str) -> str:

@@ -28,6 +28,10 @@ from degrade.storage import Place, Remote
 BEAT = 10.0
 """Seconds between renewals of a lease."""
 
+_HELD: set[str] = (
+    set()
+)  # tokens of this process; one that could not be taken back is not among them
+
 
 @contextmanager
 def held(lock: Place) -> Iterator[None]:
@@ -84,9 +88,11 @@ def _leased(lock: Remote) -> Iterator[None]:
 
     beating = threading.Thread(target=renew, name="lease", daemon=True)
     beating.start()
+    _HELD.add(lease["token"])
     try:
         yield
     finally:
+        _HELD.discard(lease["token"])
         ended.set()
         beating.join()
         with suppress(OSError, StoppedError):
@@ -117,7 +123,7 @@ def _wait_for_its_end(lock: Remote) -> None:
     first = _read(lock)
     if first is None:
         return
-    if not (first["host"] == socket.gethostname() and _gone(first["pid"])):
+    if not (first["host"] == socket.gethostname() and _gone(first["pid"], first["token"])):
         for _ in range(6):
             time.sleep(BEAT / 2)
             now = _read(lock)
@@ -128,7 +134,10 @@ def _wait_for_its_end(lock: Remote) -> None:
     lock.unlink(missing_ok=True)
 
 
-def _gone(pid: int) -> bool:
+def _gone(pid: int, token: str) -> bool:
+    """Whether a process of this machine is no more, or this one has ended that lease."""
+    if pid == os.getpid():
+        return token not in _HELD
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

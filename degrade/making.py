@@ -112,7 +112,7 @@ class Maker:
             return Done(failure=loaded)
         made = []
         for piece in self._pieces(loaded):
-            (pixels,) = self.degrade([piece])
+            (pixels,) = self.degrade([piece], self.task.device)
             if isinstance(pixels, str):
                 return Done(failure=_failure(job, "not_degradable", pixels))
             made.append((piece, pixels))
@@ -121,7 +121,7 @@ class Maker:
     def _batches(self, jobs: tuple[Job, ...]) -> Iterator[Done]:
         for group in self.groups(jobs):
             loaded = [self.load(job) for job in group]
-            made = self.degrade_group(loaded)
+            made = self.degrade_group(loaded, self.task.device)
             yield from map(self.finish, loaded, made)
 
     def groups(self, jobs: tuple[Job, ...]) -> Iterator[tuple[Job, ...]]:
@@ -133,7 +133,9 @@ class Maker:
         for part in split_counts(len(jobs), self.task.batch * _GROUP_BATCHES):
             yield jobs[part.start : part.stop]
 
-    def degrade_group(self, loaded: list[Loaded | Failure]) -> list[Made | Failure]:
+    def degrade_group(
+        self, loaded: list[Loaded | Failure], device: torch.device
+    ) -> list[Made | Failure]:
         """Degrade a group, batched by shape; one entry per position in the group."""
         by_shape: dict[tuple[int, ...], list[tuple[int, Piece]]] = {}
         made: list[Made | Failure] = []
@@ -145,7 +147,7 @@ class Maker:
         for entries in by_shape.values():
             for part in split_counts(len(entries), self.task.batch):
                 places, pieces = zip(*(entries[k] for k in part), strict=True)
-                degraded = self.degrade(list(pieces))
+                degraded = self.degrade(list(pieces), device)
                 for i, piece, pixels in zip(places, pieces, degraded, strict=True):
                     entry = made[i]
                     if isinstance(pixels, str):
@@ -180,12 +182,12 @@ class Maker:
                 pieces.append(Piece(loaded, copy + version, variant.applied))
         return pieces
 
-    def degrade(self, pieces: list[Piece]) -> list[images.Pixels | str]:
+    def degrade(self, pieces: list[Piece], device: torch.device) -> list[images.Pixels | str]:
         """Pictures of one shape -> the degraded pixels of each, or why it has none."""
         try:
             with torch.inference_mode():
                 clean = [p.loaded.picture.pixels for p in pieces]
-                batch = codecs.from_pixels(clean, self.task.device)
+                batch = codecs.from_pixels(clean, device)
                 return [*codecs.to_pixels(pipeline.run(batch, [p.applied for p in pieces]))]
         except UserError as error:  # a size that a codec cannot hold
             reason = str(error)
@@ -197,7 +199,8 @@ class Maker:
             reason = "not enough memory; reduce it with --max-side"
         if len(pieces) == 1:
             return [reason]
-        return [one for piece in pieces for one in self.degrade([piece])]  # neighbours may do
+        # Neighbours may do.
+        return [one for piece in pieces for one in self.degrade([piece], device)]
 
     def finish(self, loaded: Loaded | Failure, made: Made | Failure) -> Done:
         """The last step of a job of a group."""

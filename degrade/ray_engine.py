@@ -13,6 +13,7 @@ import os
 import pickle
 import socket
 import warnings
+import zlib
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from typing import Any
 from filelock import FileLock
 
 from degrade.errors import StoppedError, UserError
-from degrade.executor import local, threads_for
+from degrade.executor import Stop, local, threads_for
+from degrade.storage import Remote
 from degrade.workload import ShardJobs, Task
 
 _OBJECT_STORE = 128 << 20  # bytes; only names and counts pass through it
@@ -31,6 +33,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_worker_niceness": "0",  # as the local engine; by default all else goes before
 }
 
 
@@ -49,7 +52,7 @@ class RayEngine:
     workers: int | None = None
     shared: bool = False
 
-    def __call__(self, task: Task, work: Iterable[ShardJobs]) -> Generator[int]:
+    def __call__(self, task: Task, work: Iterable[ShardJobs], stop: Stop) -> Generator[int]:
         """See :data:`degrade.executor.Engine`.
 
         Raises:
@@ -63,7 +66,10 @@ class RayEngine:
                 stack.callback(ray.shutdown)
                 self._connect(ray)
             self._refuse_unshared(ray, task)
-            yield from self._made(ray, task.absolute(), list(work))
+            for count in self._made(ray, task.absolute(), list(work)):
+                yield count
+                if stop():
+                    return
 
     def _made(self, ray: Any, task: Task, shards: list[ShardJobs]) -> Generator[int]:
         if not shards:
@@ -71,7 +77,7 @@ class RayEngine:
         size, each = self._actors(ray, task)
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False
-        items = [{"shard": pickle.dumps(shard)} for shard in shards]
+        items = [{"shard": zlib.compress(pickle.dumps(shard))} for shard in shards]
         data = ray.data.from_items(
             items, override_num_blocks=min(len(items), _MOST_BLOCKS)
         ).map_batches(
@@ -128,6 +134,9 @@ class RayEngine:
         return size, {"num_cpus": max(1, cpus // most), "num_gpus": 1}
 
     def _refuse_unshared(self, ray: Any, task: Task) -> None:
+        for one in (task.root, task.run.out):
+            if isinstance(one, Remote) and one.protocol == "memory":
+                raise UserError(f"{one} is the memory of this process, which workers do not see.")
         local_paths = [p for p in (task.root, task.run.out) if isinstance(p, Path)]
         hosts = {node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
         others = sorted(hosts - {socket.gethostname()})
@@ -157,7 +166,7 @@ class Worker:
         """A column ``shard`` of pickled shards -> ``sources`` done and ``error``, empty or told."""
         done: dict[str, list[Any]] = {"sources": [], "error": []}
         for pickled in batch["shard"].to_pylist():
-            shard, error = pickle.loads(pickled), ""
+            shard, error = pickle.loads(zlib.decompress(pickled)), ""
             try:
                 self._make(shard)
             except (UserError, StoppedError) as found:
@@ -175,7 +184,7 @@ class Worker:
                 return
             if not run.matches():
                 raise StoppedError(f"{run.out} was given to another run.")
-            for _ in local(self._task, [shard]):
+            for _ in local(self._task, [shard], lambda: False):
                 pass
 
     def _alone(self, index: int) -> AbstractContextManager[Any]:

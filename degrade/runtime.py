@@ -35,6 +35,18 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+def resolve_devices(names: str) -> tuple[torch.device, ...]:
+    """``auto``, ``cpu``, ``cuda``, ``cuda:N``, or several of the latter between commas.
+
+    Raises:
+        UserError: One does not exist or is named twice, or they are of two kinds.
+    """
+    devices = tuple(map(resolve_device, names.split(",")))
+    if len({d.type for d in devices}) > 1 or len({d.index or 0 for d in devices}) < len(devices):
+        raise UserError(f"Devices {names!r}: give different CUDA devices, such as cuda:0,cuda:1.")
+    return devices
+
+
 @contextmanager
 def tuned(one_thread_per_picture: bool) -> Iterator[None]:
     """Settings of the process for the duration of a run."""

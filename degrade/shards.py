@@ -7,7 +7,7 @@ import types
 import typing
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
@@ -224,18 +224,29 @@ class Stored(NamedTuple):
     clean: bytes | None
 
 
+def parquet_files(out: Place) -> list[Place]:
+    """The Parquet files of a run or data set, in order."""
+    data = out / "data"
+    found = (p for p in data.iterdir() if p.name.endswith(".parquet")) if data.exists() else ()
+    return sorted(found, key=lambda path: path.name)
+
+
+@contextmanager
+def parquet_table(path: Place) -> Iterator[pq.ParquetFile]:
+    """A Parquet file to read parts of."""
+    with ExitStack() as stack:
+        source = path if isinstance(path, Path) else stack.enter_context(path.open("rb"))
+        # With pre_buffer it would hold the whole file.
+        yield stack.enter_context(pq.ParquetFile(source, pre_buffer=False))
+
+
 def read_rows(out: Place, fmt: Format) -> Iterator[Stored]:
     """Rows of a finished run, streamed.
 
     A folder run gives names to open under ``out`` and no bytes; Parquet gives both pictures.
     Columns of :class:`Question` may stand beside a run's own.
     """
-    if fmt == "folder":
-        files: list[Place] = [out / METADATA]
-    else:
-        found = (path for path in (out / "data").iterdir() if path.name.endswith(".parquet"))
-        files = sorted(found, key=lambda path: path.name)
-    for path in files:
+    for path in [out / METADATA] if fmt == "folder" else parquet_files(out):
         number = 0
         try:
             for item in json_lines(path) if fmt == "folder" else parquet_rows(path):
@@ -253,19 +264,18 @@ def json_lines(path: Place) -> Iterator[Any]:
 
 def parquet_rows(path: Place, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file, a row group at a time; some columns or all."""
-    with ExitStack() as stack:
-        source = path if isinstance(path, Path) else stack.enter_context(path.open("rb"))
-        # With pre_buffer it would hold the whole file.
-        table = stack.enter_context(pq.ParquetFile(source, pre_buffer=False))
+    with parquet_table(path) as table:
         for batch in table.iter_batches(batch_size=ROW_GROUP_ROWS, columns=columns):
             yield from batch.to_pylist()
 
 
-def rows_at(path: Path, places: Iterable[int], columns: Sequence[str]) -> dict[int, dict[str, Any]]:
+def rows_at(
+    path: Place, places: Iterable[int], columns: Sequence[str]
+) -> dict[int, dict[str, Any]]:
     """Some rows of a Parquet file by their numbers, 0-based; no more than their groups is read."""
     found: dict[int, dict[str, Any]] = {}
     wanted, start = sorted(places), 0
-    with pq.ParquetFile(path, pre_buffer=False) as table:
+    with parquet_table(path) as table:
         for group in range(table.num_row_groups):
             end = start + table.metadata.row_group(group).num_rows
             here = [place for place in wanted if start <= place < end]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote_to_bytes
+
+import numpy as np
 
 from degrade.errors import UserError
 from degrade.images import EXTENSIONS
@@ -44,6 +47,9 @@ def printable(name: str) -> str:
     return "".join(f"%{ord(c) - 0xDC00:02X}" if "\udc80" <= c <= "\udcff" else c for c in name)
 
 
+_NO_TEXT = re.compile("[\udc80-\udcff]")
+
+
 def find(root: Place, recorded: str) -> Place:
     """The file that a record's ``source_path`` names; the inverse of :func:`printable`."""
     path = root / recorded
@@ -78,32 +84,40 @@ def scan(src: Place) -> Listing:
             f"Pictures end in {', '.join(sorted(EXTENSIONS))}."
         )
     # Sorted by bytes: the same order in every locale, and names that are no text have a place.
-    found.sort(key=os.fsencode)
+    # Where all are text that is the order of their characters, and needs no second copy of each.
+    found.sort(key=None if all(map(_is_text, found)) else os.fsencode)
     return Listing(src, tuple(_with_ids(found)), ignored)
+
+
+def _is_text(name: str) -> bool:
+    return name.isascii() or not _NO_TEXT.search(name)
 
 
 def _walk(root: Path) -> Iterator[str]:
     seen: set[tuple[int, int]] = set()
 
     def enter(folder: str, prefix: str) -> Iterator[str]:
+        below: list[tuple[str, str]] = []
         try:
             status = Path(folder).stat()
             if (status.st_dev, status.st_ino) in seen:
                 return
             seen.add((status.st_dev, status.st_ino))
-            with os.scandir(folder) as scan_entries:
-                entries = sorted(scan_entries, key=lambda e: os.fsencode(e.name))
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    # A broken link, or one that points at itself, counts as a file: reading it
+                    # tells why.
+                    if _is_dir(entry):
+                        below.append((entry.name, entry.path))
+                    else:
+                        yield f"{prefix}{entry.name}"
         except OSError as error:
             raise UserError(
                 f"Cannot list {printable(folder)}: {error.strerror}. Mend its permissions or "
                 "leave it out."
             ) from None
-        for entry in entries:
-            # A broken link, or one that points at itself, counts as a file: reading it tells why.
-            if _is_dir(entry):
-                yield from enter(entry.path, f"{prefix}{entry.name}/")
-            else:
-                yield f"{prefix}{entry.name}"
+        for name, path in sorted(below, key=lambda pair: os.fsencode(pair[0])):
+            yield from enter(path, f"{prefix}{name}/")
 
     return enter(str(root), "")
 
@@ -120,6 +134,9 @@ def _suffix(name: str) -> str:
 
 
 def _with_ids(paths: Sequence[str]) -> Iterator[Source]:
+    if all(map(_is_text, paths)):
+        yield from (Source(path, path) for path in paths)
+        return
     taken: set[str] = set()
     for path in paths:
         identity, quoted = printable(path), 0
@@ -131,29 +148,56 @@ def _with_ids(paths: Sequence[str]) -> Iterator[Source]:
         yield Source(path, identity)
 
 
-def output_names(sources: Sequence[Source], suffixes: Sequence[str]) -> list[str]:
+class OutputNames:
     """Names to write under, without extension, unique even where case does not count.
 
     ``cat.jpg`` becomes ``cat``; of ``cat.jpg`` and ``cat.png`` in one folder the second becomes
-    ``cat.png``, and so on.
+    ``cat.png``, and so on. Only names that are not simply their source's are kept.
 
     Args:
         sources: In the order of the listing.
         suffixes: What will be appended for copies and levels; all results must be free.
     """
-    taken: set[str] = set()
-    names = []
-    for source in sources:
-        path = PurePosixPath(source.id)
-        stem = str(path.with_suffix("")) if path.suffix.lower() in EXTENSIONS else source.id
-        candidates = iter([stem, source.id])
-        number = 2
-        while True:
-            name = next(candidates, f"{source.id}-{number}")
-            number += 1
-            keys = {f"{name}{suffix}".casefold() for suffix in suffixes}
-            if not keys & taken:
-                break
-        taken |= keys
-        names.append(name)
-    return names
+
+    def __init__(self, sources: Sequence[Source], suffixes: Sequence[str]) -> None:
+        self._sources = sources
+        self._others: dict[int, str] = {}
+        keys = (key for source in sources for key in _keys(_stem(source.id), suffixes))
+        hashes = np.fromiter(map(hash, keys), np.int64, len(sources) * len(suffixes))
+        hashes.sort()
+        if (hashes[1:] == hashes[:-1]).any():
+            self._tell_apart(suffixes)
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, i: int) -> str:
+        return self._others.get(i) or _stem(self._sources[i].id)
+
+    def _tell_apart(self, suffixes: Sequence[str]) -> None:
+        taken: set[str] = set()
+        for i, source in enumerate(self._sources):
+            stem = _stem(source.id)
+            candidates = iter([stem, source.id])
+            number = 2
+            while True:
+                name = next(candidates, f"{source.id}-{number}")
+                number += 1
+                keys = _keys(name, suffixes)
+                if not keys & taken:
+                    break
+            taken |= keys
+            if name != stem:
+                self._others[i] = name
+
+
+def _stem(identity: str) -> str:
+    path = PurePosixPath(identity)
+    return str(path.with_suffix("")) if path.suffix.lower() in EXTENSIONS else identity
+
+
+def _keys(name: str, suffixes: Sequence[str]) -> set[str]:
+    return {f"{name}{suffix}".casefold() for suffix in suffixes}

@@ -9,7 +9,6 @@ is repeated for a while before the run stops.
 from __future__ import annotations
 
 import errno
-import io
 import os
 import random
 import re
@@ -101,9 +100,9 @@ class Remote:
             found = self._call("ls", self.path, detail=False)
         except FileNotFoundError:
             return
-        names = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in found}
-        own = {str(path).rstrip("/") for path in found} == {self.path.rstrip("/")}
-        yield from (self / name for name in sorted(names) if name and not own)
+        paths = {str(path).rstrip("/") for path in found}
+        paths.discard(self.path.rstrip("/"))  # itself: a file, or the object of an empty folder
+        yield from (self / path.rsplit("/", 1)[-1] for path in sorted(paths))
 
     def walk(self) -> Iterator[str]:
         """All files below it by their names from here, in no order."""
@@ -111,6 +110,11 @@ class Remote:
         for path in self._call("find", self.path):
             if len(path) > head and not path.endswith("/"):
                 yield path[head:]
+
+    def usage(self) -> tuple[int, int]:
+        """Files below it and their bytes together."""
+        found = self._call("find", self.path, detail=True).values()
+        return len(found), sum(int(one.get("size") or 0) for one in found)
 
     def mkdir(self, parents: bool = False, exist_ok: bool = False) -> None:
         """Nothing: a folder is there when something is in it."""
@@ -154,15 +158,19 @@ class Remote:
         self._call("put_file", str(local), self.path)
 
     def open(self, mode: str = "r", encoding: str | None = None) -> Any:
-        """Read it as a stream.
+        """Read it as a stream, of a local copy: so that no connection breaks in the middle.
 
         Raises:
             FileNotFoundError: There is none.
         """
         if mode not in {"r", "rb"}:
             raise ValueError(f"mode {mode!r}: streams of a store are read")
-        file = self._call("open", self.path, "rb")
-        return file if mode == "rb" else io.TextIOWrapper(file, encoding=encoding)
+        copy = scratch(self)
+        try:
+            self._call("get_file", self.path, str(copy))
+            return copy.open(mode, encoding=encoding)
+        finally:
+            copy.unlink()  # what is open stays readable
 
     def replace(self, target: Remote) -> None:
         """Copy it to another name, then remove it."""
@@ -267,6 +275,8 @@ def _filesystem(protocol: str) -> Any:
     """The process's connection. Listings are not kept: others write too, and they are large."""
     options = _OPTIONS.get(_EXTRAS.get(protocol, protocol), {})
     found = _class(protocol)(use_listings_cache=False, **options)
+    if protocol in {"s3", "s3a"}:
+        found.retries = 2  # here, too, they are repeated
     if getattr(found, "async_impl", False):
         found.loop.set_exception_handler(_tell_of_mistakes)
     return found

@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from degrade.errors import StoppedError
 from degrade.runs import Progress, pretty, write_atomic
 from degrade.schema import Record
 from degrade.storage import Place
@@ -27,12 +28,14 @@ class Session(Record):
     Attributes:
         seconds: From the first source to the last, or to where it was stopped.
         sources: Finished in it.
-        workers: Host threads; none where a cluster did the work.
+        engine: What made the shards: ``local`` threads, or ``ray``.
+        workers: Threads, or workers of the cluster; None where nobody said how many.
         device: ``cpu`` or ``cuda``.
     """
 
     seconds: Annotated[float, Field(ge=0.0)]
     sources: Annotated[int, Field(ge=0)]
+    engine: Literal["local", "ray"] = "local"
     workers: Annotated[int, Field(ge=1)] | None
     device: str
 
@@ -47,7 +50,7 @@ def read(folder: Place) -> tuple[Session, ...]:
     """
     try:
         return _SESSIONS.validate_json((folder / TIMING).read_bytes())
-    except (OSError, ValidationError):
+    except (OSError, StoppedError, ValidationError):
         return ()
 
 
@@ -59,14 +62,19 @@ def note(folder: Place, session: Session) -> None:
 
 @contextmanager
 def measured(
-    folder: Place, workers: int | None, device: str, progress: Progress
+    folder: Place,
+    engine: Literal["local", "ray"],
+    workers: int | None,
+    device: str,
+    progress: Progress,
 ) -> Iterator[Progress]:
     """Gives what to tell the progress to; notes at the end how long it went on, also when stopped.
 
     Args:
         folder: Of the run.
-        workers: Host threads; none where a cluster does the work.
-        device: ``cpu`` or ``cuda``.
+        engine: See :class:`Session`.
+        workers: See :class:`Session`.
+        device: See :class:`Session`.
         progress: Who is told in turn.
     """
     counted: list[tuple[float, int]] = []
@@ -80,10 +88,11 @@ def measured(
         yield told
     finally:
         sources = counted[-1][1] - counted[0][1] if counted else 0
-        if sources and folder.is_dir():
+        if sources:
             seconds = round(counted[-1][0] - counted[0][0], 3)
-            with suppress(OSError):  # a full disk has been told of by whom it stopped
-                note(
-                    folder,
-                    Session(seconds=seconds, sources=sources, workers=workers, device=device),
-                )
+            session = Session(
+                seconds=seconds, sources=sources, engine=engine, workers=workers, device=device
+            )
+            # What keeps it from being written has stopped the run too, and was told of there.
+            with suppress(OSError, StoppedError):
+                note(folder, session)

@@ -16,11 +16,11 @@ from degrade.errors import UserError
 from degrade.images import Encoding
 from degrade.recipe import Recipe
 from degrade.runs import Run, split_counts
-from degrade.runtime import resolve_device
+from degrade.runtime import resolve_devices
 from degrade.schema import SCHEMA_VERSION
 from degrade.shards import Format, Shard
-from degrade.sources import Listing, Source, output_names, scan
-from degrade.storage import Place, absolute, inside
+from degrade.sources import Listing, OutputNames, Source, scan
+from degrade.storage import Place, Remote, absolute, inside
 
 SHARD_SOURCES: dict[Format, int] = {"folder": 64, "parquet": 256}
 MAX_PIXELS = 100_000_000
@@ -73,7 +73,7 @@ class Task:
         recipe: What to do.
         seed: Root seed of all draws.
         options: As asked for.
-        device: That the worker degrades on.
+        devices: That the worker degrades on, of one kind.
         batch: Pictures to degrade at once.
         suffixes: What copies and levels add to the id and name of a source.
         shards: Number of shards of the whole run.
@@ -84,10 +84,15 @@ class Task:
     recipe: Recipe
     seed: int
     options: Options
-    device: torch.device
+    devices: tuple[torch.device, ...]
     batch: int
     suffixes: tuple[tuple[str, str], ...]
     shards: int
+
+    @property
+    def device(self) -> torch.device:
+        """The first of the devices."""
+        return self.devices[0]
 
     def absolute(self) -> Task:
         """For a process whose working directory is another."""
@@ -126,14 +131,15 @@ class Workload:
         self.listing: Listing = listing or scan(src)
         sources = self.listing.sources[: options.limit]
         away = options.away and options.device == "cuda"
-        device = torch.device("cuda") if away else resolve_device(options.device)
+        devices = (torch.device("cuda"),) if away else resolve_devices(options.device)
+        device = devices[0]
         batch = options.batch or (_CUDA_BATCH if device.type == "cuda" else 1)
         suffixes = tuple(
             (f"~{copy}" if copy > 1 else "", f"@{name}" if name else "")
             for copy in range(1, options.copies + 1)
             for name in recipe.variants
         )
-        self._names = output_names(sources, ["".join(parts) for parts in suffixes])
+        self._names = OutputNames(sources, ["".join(parts) for parts in suffixes])
         self._sources = sources
         self._shards = split_counts(len(sources), SHARD_SOURCES[options.format])
         settings = _settings(src, sources, recipe, seed, options, device, batch)
@@ -143,7 +149,7 @@ class Workload:
             recipe=recipe,
             seed=seed,
             options=options,
-            device=device,
+            devices=devices,
             batch=batch,
             suffixes=suffixes,
             shards=len(self._shards),
@@ -164,6 +170,11 @@ class Workload:
 
 
 def _refuse_overlap(src: Place, out: Place) -> None:
+    if isinstance(out, Remote) and out.protocol == "hf":
+        raise UserError(
+            f"{out}: every file written there is a commit of its own. Write to a folder or another "
+            "store and publish it whole with `degrade-cli push`."
+        )
     folder = src.is_dir()
     if folder and inside(out, src):
         raise UserError(

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import fsspec
 from moto.server import ThreadedMotoServer
+
+from degrade import storage
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "key",
@@ -73,13 +76,14 @@ class Line:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            if self._down:
-                client.close()
-                continue
             server = socket.create_connection(("127.0.0.1", self._target))
+            with self._lock:
+                if self._down:
+                    client.close()
+                    server.close()
+                    continue
+                self._open |= {client, server}
             for one, other, up in ((client, server, True), (server, client, False)):
-                with self._lock:
-                    self._open.add(one)
                 threading.Thread(target=self._pass, args=(one, other, up), daemon=True).start()
 
     def _last(self, count: int) -> bool:
@@ -168,3 +172,6 @@ def store() -> Iterator[Store]:
             if name in before:
                 os.environ[name] = before[name]
         running.close()
+        # The process's connection is to a server that is gone; the next test brings its own.
+        storage._filesystem.cache_clear()
+        fsspec.get_filesystem_class("s3").clear_instance_cache()

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from degrade import codecs, pipeline
+from degrade.codecs import batches
 
 CPU = torch.device("cpu")
 
@@ -27,3 +28,11 @@ def test_rounding_is_to_the_nearest_even_level_as_in_torch() -> None:
     x = x.expand(1, 3, 32, 32)
     expected = pipeline.to_uint8(x)[0].permute(1, 2, 0).numpy()
     assert np.array_equal(codecs.to_pixels(x)[0], expected)
+
+
+def test_what_is_sent_as_levels_arrives_as_the_same_batch() -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (3, 9, 7, 3), dtype=np.uint8)
+    batch = codecs.from_pixels(list(levels), CPU)
+    sent = batches.upload(list(levels), CPU)
+    assert torch.equal(sent, batch)
+    assert sent.is_contiguous()

@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
-from degrade import ray_engine, recipe, storage
-from degrade.errors import StoppedError, UserError
+from degrade import ray_engine, recipe, storage, workload
+from degrade.errors import HaltedError, StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.ray_engine import RayEngine
 from tests.conftest import PHOTOS
@@ -43,10 +44,17 @@ def cluster(s3: Store) -> Iterator[Any]:
     ray.shutdown()
 
 
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 16 sources, so that few pictures make several."""
+    for fmt in workload.SHARD_SOURCES:
+        monkeypatch.setitem(workload.SHARD_SOURCES, fmt, 16)
+
+
 @pytest.fixture(scope="module")
 def src(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photographs, crops of them, and files that are none: three shards as a folder."""
-    folder = pictures(tmp_path_factory.mktemp("ray") / "src", 150)
+    """Photographs, crops of them, and files that are none."""
+    folder = pictures(tmp_path_factory.mktemp("ray") / "src", 40)
     for path in PHOTOS.glob("*.jpg"):
         shutil.copy(path, folder / path.name)
     (folder / "empty.jpg").touch()
@@ -67,6 +75,7 @@ def on_ray(src: Any, out: Any, workers: int, patience: float = 30, **options: An
     return result
 
 
+@pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize(("fmt", "workers", "copies"), [("folder", 2, 1), ("parquet", 1, 2)])
 def test_ray_writes_the_bytes_of_the_local_engine(
     tmp_path: Path, cluster: Any, src: Path, fmt: str, workers: int, copies: int
@@ -108,6 +117,7 @@ def when(condition: Callable[[], bool], action: Callable[[], None]) -> threading
     return thread
 
 
+@pytest.mark.usefixtures("small_shards")
 def test_a_killed_worker_costs_neither_a_row_nor_gives_one_twice(
     tmp_path: Path, cluster: Any, src: Path
 ) -> None:
@@ -133,9 +143,8 @@ def command(src: Path, out: Path) -> list[str]:
     return [*python, str(src), str(out), *options]
 
 
-def test_a_driver_that_is_interrupted_or_killed_goes_on(
-    tmp_path: Path, cluster: Any, src: Path
-) -> None:
+def test_a_driver_that_is_interrupted_or_killed_goes_on(tmp_path: Path, cluster: Any) -> None:
+    src = pictures(tmp_path / "src", 150)
     synth(src, tmp_path / "local", max_side=64)
     out = tmp_path / "ray"
     for number, end in enumerate((signal.SIGINT, signal.SIGKILL)):
@@ -154,12 +163,13 @@ def test_a_driver_that_is_interrupted_or_killed_goes_on(
     assert tree(out) == tree(tmp_path / "local")
 
 
+@pytest.mark.usefixtures("small_shards")
 def test_a_broken_connection_stops_ray_and_the_same_command_goes_on(
     tmp_path: Path, cluster: Any, src: Path, s3: Store
 ) -> None:
     synth(src, tmp_path / "local", max_side=64)
     upload(s3, src, "src")
-    s3.line.after(500_000)
+    s3.line.after(150_000)
     with pytest.raises(StoppedError, match="could not be reached"):
         on_ray("s3://bucket/src", "s3://bucket/out", 2, patience=0.5)
     s3.line.mend()
@@ -167,11 +177,31 @@ def test_a_broken_connection_stops_ray_and_the_same_command_goes_on(
     assert without_source(s3.tree("out")) == without_source(tree(tmp_path / "local"))
 
 
+@pytest.mark.usefixtures("small_shards")
+def test_a_stop_between_shards_keeps_what_is_committed(
+    tmp_path: Path, cluster: Any, src: Path
+) -> None:
+    run, stop = Synth(src, tmp_path / "out", ROBUST, 0, Options(max_side=64)), Event()
+
+    def stop_at_once(done: int, _: int) -> None:
+        if done:
+            stop.set()
+
+    with pytest.raises(HaltedError):
+        run.run(engine=RayEngine(workers=1), stop=stop.is_set, progress=stop_at_once)
+    assert 0 < len(run.run_folder.missing(run.work.task.shards)) < run.work.task.shards
+    on_ray(src, tmp_path / "out", 2)
+    synth(src, tmp_path / "local", max_side=64)
+    assert tree(tmp_path / "out") == tree(tmp_path / "local")
+
+
 def test_what_ray_cannot_do_is_said_beforehand(
     tmp_path: Path, cluster: Any, src: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UserError, match="3 Ray workers want a CPU each and the cluster has 2"):
         on_ray(src, tmp_path / "out", 3)
+    with pytest.raises(UserError, match="memory of this process"):
+        on_ray(src, "memory://out", 1)
     monkeypatch.setattr(ray_engine.socket, "gethostname", lambda: "another")
     with pytest.raises(UserError, match=r"is a path of this machine.*--shared"):
         on_ray(src, tmp_path / "out", 1)

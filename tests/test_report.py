@@ -25,8 +25,9 @@ from degrade.runs import read_json
 from tests.browser_help import opened
 from tests.dataset_help import small_dataset
 from tests.evaluation_help import benchmark
+from tests.s3_help import store
 from tests.test_evaluation_report import Page
-from tests.test_run import pictures
+from tests.test_run import pictures, tree
 
 EVIL = "<img src=x onerror=alert(1)>.png"
 ROBUST = recipe.load("robust-r1")
@@ -344,6 +345,28 @@ def test_a_run_without_damage_has_a_page(tmp_path: Path) -> None:
     told = words(text_of(out))
     assert "No operator was applied" in told
     assert "no degraded picture to show" in told
+
+
+@pytest.mark.parametrize("kind", ["folder", "parquet"])
+def test_a_run_in_a_store_has_the_same_page(
+    kind: str, made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with store() as s3:
+        for name, data in tree(made[kind]).items():
+            s3.put(f"{kind}/run/{name}", data)
+        done = report(f"s3://bucket/{kind}/run", "--samples", 3, "--patience", 20)
+        assert done.exit_code == 0, done.output
+    there, here = (p.read_text("utf-8") for p in _pages(tmp_path, made[kind]))
+    assert words(there).replace("Run “run”", "") == words(here).replace(
+        f"Run “{made[kind].name}”", ""
+    )
+    assert Page(there).of("img") == Page(here).of("img")
+
+
+def _pages(folder: Path, run: Path) -> tuple[Path, Path]:
+    assert report(run, "--samples", 3, "--to", folder / "here.html").exit_code == 0
+    return folder / "run-report.html", folder / "here.html"
 
 
 # ---------------------------------------------------------------------------------- in a browser

@@ -8,9 +8,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,15 @@ from datasets import load_dataset
 from PIL import Image
 
 from degrade import pipeline, recipe, runs, shards
-from degrade.errors import StoppedError, UserError
+from degrade.errors import HaltedError, StoppedError, UserError
 from degrade.executor import Options, Synth
+from degrade.making import Maker
+from degrade.runtime import resolve_devices
 from degrade.timing import TIMING
 from degrade.verify import Verifier
 from tests.conftest import PHOTOS
+
+CPU = torch.device("cpu")
 
 ROBUST = recipe.load("robust-r1")
 
@@ -112,6 +118,31 @@ def test_workers_and_batches_do_not_change_what_is_done(tmp_path: Path) -> None:
         assert (np.abs(a - b) <= 1).mean() > 0.999, row["degradations"]
 
 
+def test_several_devices_share_the_work_and_change_nothing(tmp_path: Path) -> None:
+    src = pictures(tmp_path / "src", 150)
+    chosen, options = recipe.load("robust-r1"), Options(batch=4, workers=2)
+    seen, degrade_group = set(), Maker.degrade_group
+    for name, devices in (("one", [CPU]), ("three", [CPU] * 3)):
+        run = Synth(src, tmp_path / name, chosen, 0, options)
+        run.work.task = replace(run.work.task, devices=tuple(devices))
+
+        def watched(maker: Maker, loaded: Any, device: Any, name: str = name) -> Any:
+            seen.add((name, threading.current_thread().ident))
+            return degrade_group(maker, loaded, device)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Maker, "degrade_group", watched)
+            run.run()
+    assert tree(tmp_path / "one") == tree(tmp_path / "three")
+    assert Counter(name for name, _ in seen) == {"one": 1, "three": 3}
+
+
+@pytest.mark.parametrize("names", ["cpu,cpu", "cpu,cuda", "cuda:0,cuda:99", "cpu,"])
+def test_devices_must_exist_and_differ(names: str) -> None:
+    with pytest.raises(UserError, match=r"cuda:0|auto, cpu|not there"):
+        resolve_devices(names)
+
+
 def test_a_rows_draw_does_not_depend_on_its_neighbours(tmp_path: Path) -> None:
     src = pictures(tmp_path / "src", 6)
     synth(src, tmp_path / "all")
@@ -158,6 +189,25 @@ def test_kill_and_repeat_gives_the_same_bytes(tmp_path: Path, fmt: str) -> None:
     assert tree(broken) == tree(whole)
 
 
+def test_a_stop_finishes_the_shards_under_way_and_the_same_command_goes_on(
+    tmp_path: Path,
+) -> None:
+    src = pictures(tmp_path / "src", 200)
+    run, stop = Synth(src, tmp_path / "out", ROBUST, 0, Options(workers=1)), threading.Event()
+
+    def progress(done: int, _: int) -> None:
+        if done == 70:
+            stop.set()
+
+    with pytest.raises(HaltedError):
+        run.run(stop=stop.is_set, progress=progress)
+    assert run.run_folder.missing(4) == [2, 3]
+    assert len(list((tmp_path / "out" / "images").iterdir())) == 128
+    synth(src, tmp_path / "out")
+    synth(src, tmp_path / "whole")
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
 def test_another_recipe_or_seed_is_refused_with_both_fingerprints(tmp_path: Path) -> None:
     src = pictures(tmp_path / "src", 3)
     run = Synth(src, tmp_path / "out", ROBUST, 0, Options())
@@ -202,11 +252,11 @@ def test_an_interrupted_overwrite_leaves_no_marker_without_its_pictures(
     run = Synth(src, tmp_path / "out", ROBUST, 0, Options())
     with monkeypatch.context() as patch:
         patch.setattr(run.run_folder, "finish", stop)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(HaltedError):
             run.run()
         assert len(list((tmp_path / "out" / ".work").glob("shard-*"))) == 2
         patch.setattr(runs.shutil, "rmtree", stop)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(HaltedError):
             run.run(overwrite=True)
     (tmp_path / "out" / "images" / "003.png").unlink()  # as if rmtree had come thus far
     synth(src, tmp_path / "out")

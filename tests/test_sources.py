@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from degrade.errors import UserError
-from degrade.sources import Source, output_names, printable, scan
+from degrade.sources import OutputNames, Source, printable, scan
 
 
 def touch(root: Path, *names: str | bytes) -> None:
@@ -58,7 +58,7 @@ def test_output_names_never_collide() -> None:
     ids = ["a.jpg", "a.png", "A.jpg", "a.png.jpg", "x~2.jpg", "x.jpg", "b/a.jpg"]
     sources = [Source(i, i) for i in ids]
     suffixes = ["", "~2"]
-    names = output_names(sources, suffixes)
+    names = list(OutputNames(sources, suffixes))
     assert names[0] == "a"
     assert names[-1] == "b/a"
     written = [f"{n}{s}".casefold() for n in names for s in suffixes]

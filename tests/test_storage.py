@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,12 +15,14 @@ from typing import Any
 
 import pytest
 
-from degrade import leases, recipe, storage
+from degrade import leases, recipe, storage, workload
 from degrade.errors import StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.runs import LOCK, WORK
 from degrade.sources import scan
 from degrade.verify import Verifier
+from tests.hubserver import TOKEN, hub
+from tests.hubstate import Blob, Repo
 from tests.s3_help import Store, store
 from tests.test_run import command, pictures, synth, tree
 
@@ -30,6 +33,13 @@ ROBUST = recipe.load("robust-r1")
 def server() -> Iterator[Store]:
     with store() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 16 sources, so that few pictures make several."""
+    for fmt in workload.SHARD_SOURCES:
+        monkeypatch.setitem(workload.SHARD_SOURCES, fmt, 16)
 
 
 @pytest.fixture
@@ -67,7 +77,7 @@ def upload(s3: Store, folder: Path, prefix: str) -> None:
 def test_a_run_on_a_store_is_the_local_one_byte_for_byte(
     tmp_path: Path, s3: Store, fmt: str
 ) -> None:
-    src = pictures(tmp_path / "src", 70)
+    src = pictures(tmp_path / "src", 20)
     (src / "empty.jpg").touch()
     synth(src, tmp_path / "out", format=fmt, copies=2)
     assert remote(src, "s3://bucket/out", format=fmt, copies=2)["counts"]["failed"] == 1
@@ -115,7 +125,7 @@ def test_more_objects_than_a_page_holds_are_all_found(s3: Store) -> None:
 def test_a_broken_connection_stops_and_the_same_command_goes_on(
     tmp_path: Path, s3: Store, fmt: str
 ) -> None:
-    src = pictures(tmp_path / "src", 150 if fmt == "folder" else 520)
+    src = pictures(tmp_path / "src", 48)
     synth(src, tmp_path / "whole", format=fmt)
     upload(s3, src, "src")
     before = s3.line.passed
@@ -134,10 +144,10 @@ def test_a_broken_connection_stops_and_the_same_command_goes_on(
 
 
 def test_a_short_break_is_ridden_out(tmp_path: Path, s3: Store) -> None:
-    src = pictures(tmp_path / "src", 130)
+    src = pictures(tmp_path / "src", 40)
     synth(src, tmp_path / "whole")
     broken = s3.line.broken
-    s3.line.after(200_000)
+    s3.line.after(60_000)
 
     def mend() -> None:
         while not s3.line.down:
@@ -153,9 +163,10 @@ def test_a_short_break_is_ridden_out(tmp_path: Path, s3: Store) -> None:
     assert s3.tree("out") == tree(tmp_path / "whole")
 
 
-def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "degrade.cli", *arguments],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -177,8 +188,11 @@ def test_the_command_says_what_to_do_and_exits_with_2(tmp_path: Path, s3: Store)
     assert done.stdout == "3 of 3 rows replay.\n"
 
 
-def test_a_killed_run_goes_on_at_once(tmp_path: Path, s3: Store) -> None:
-    src = pictures(tmp_path / "src", 200)
+def test_a_killed_run_goes_on_at_once(
+    tmp_path: Path, s3: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the command's shards are those of every day
+    src = pictures(tmp_path / "src", 150)
     synth(src, tmp_path / "whole")
     process = subprocess.Popen(command(src, "s3://bucket/out"))  # type: ignore[arg-type]
     while not any("shard-" in key for key in s3.keys("out/.work/")):
@@ -256,6 +270,8 @@ def test_finished_other_and_foreign_runs_are_treated_as_on_a_disk(
     s3.put("out/thesis.tex", b"years of work")
     with pytest.raises(UserError, match=r"thesis.tex"):
         remote(src, "s3://bucket/out", seed=1, overwrite=True)
+    s3.put("empty/", b"")  # what a console calls a new folder
+    assert remote(src, "s3://bucket/empty")["counts"]["rows"] == 5
     s3.put("foreign/thesis.tex", b"years of work")
     with pytest.raises(UserError, match="not empty"):
         remote(src, "s3://bucket/foreign")
@@ -271,7 +287,7 @@ def test_finished_other_and_foreign_runs_are_treated_as_on_a_disk(
 def test_an_unfinished_run_of_another_seed_is_refused_and_can_be_replaced(
     tmp_path: Path, s3: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    src = pictures(tmp_path / "src", 70)
+    src = pictures(tmp_path / "src", 20)
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -311,6 +327,7 @@ def test_names_that_no_store_takes_go_to_quarantine(tmp_path: Path, s3: Store) -
         ("s3://bucket/src", "s3://bucket/src", "inside the source"),
         ("s3://bucket/out/src", "s3a://bucket/out", "inside the output"),
         ("s3://bucket/*.jpg", "s3://bucket/out", "is a pattern"),
+        ("s3://bucket/src", "hf://datasets/someone/some", "degrade-cli push"),
         ("s3://", "s3://bucket/out", "names no bucket"),
         ("sss://bucket/src", "s3://bucket/out", "Unknown storage sss://.*s3://"),
     ],
@@ -377,8 +394,28 @@ def test_the_fingerprint_does_not_know_where_the_run_is(tmp_path: Path, s3: Stor
     assert len(found) == 1
 
 
+def test_pictures_are_read_from_the_hub(tmp_path: Path) -> None:
+    src = pictures(tmp_path / "src", 7)
+    (src / "a b").mkdir()
+    (src / "000.png").rename(src / "a b" / "ü#1.png")
+    synth(src, tmp_path / "local")
+    with hub() as running:
+        files = {f"pics/{name}": Blob(data, lfs=False) for name, data in tree(src).items()}
+        running.repos["me/photos"] = Repo(private=False, files=files, commits=[{}])
+        told = {
+            "HF_ENDPOINT": running.url,
+            "HF_TOKEN": TOKEN,
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HOME": str(tmp_path / "home"),
+        }
+        out = str(tmp_path / "out")
+        done = run_command("synth", "hf://datasets/me/photos/pics", out, "-q", **told)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert without_source(tree(tmp_path / "out")) == without_source(tree(tmp_path / "local"))
+
+
 def test_another_store_of_fsspec_works_as_well(tmp_path: Path) -> None:
-    src = pictures(tmp_path / "src", 70)
+    src = pictures(tmp_path / "src", 20)
     synth(src, tmp_path / "out")
     remote(src, "memory://folder/out")
     import fsspec

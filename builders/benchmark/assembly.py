@@ -16,7 +16,7 @@ from degrade import images
 from degrade.errors import UserError
 from degrade.schema import Applied, Chain, Failure, Question, Row, describe
 from degrade.shards import METADATA, json_lines
-from degrade.sources import Source, output_names
+from degrade.sources import OutputNames, Source
 
 LEVELS = "levels"
 """Names the one run that makes all levels."""
@@ -66,7 +66,7 @@ class BenchmarkAssembly(Assembly[BenchmarkRecipe, Leveled]):
     def _joined(self) -> Iterator[Leveled | Failure]:
         sources = [Source(path=row.picture, id=row.id) for row in self.pool.rows()]
         suffixes = [f"@{level:.2f}" for level in self.recipe.levels]
-        names = dict(zip((s.id for s in sources), output_names(sources, suffixes), strict=True))
+        names = dict(zip((s.id for s in sources), OutputNames(sources, suffixes), strict=True))
         for level in self.recipe.levels:
             records = self._records(level)
             for row in self._rows(level):

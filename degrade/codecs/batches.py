@@ -29,12 +29,26 @@ def from_pixels(pixels: Sequence[Pixels], device: torch.device) -> Images:
 
     Plane by plane with OpenCV and numpy: on a CPU half the time of torch's permuted copy.
     """
+    if device.type != "cpu":
+        return upload(pixels, device)
     height, width = pixels[0].shape[:2]
     batch = np.empty((len(pixels), 3, height, width), np.float32)
     for planes, picture in zip(batch, pixels, strict=True):
         for plane, levels in zip(planes, cv2.split(picture), strict=True):
             np.divide(levels, np.float32(255.0), out=plane)
-    return torch.from_numpy(batch).to(device)
+    return torch.from_numpy(batch)
+
+
+def upload(pixels: Sequence[Pixels], device: torch.device) -> Images:
+    """What :func:`from_pixels` gives, by 8-bit values: a quarter of the bytes to a device.
+
+    From locked memory on CUDA, so that the copy runs beside what the device computes.
+    """
+    levels = torch.from_numpy(np.stack(pixels))
+    if device.type == "cuda":
+        levels = levels.pin_memory()
+    levels = levels.to(device, non_blocking=True)
+    return levels.permute(0, 3, 1, 2).float().contiguous().div_(255.0)
 
 
 def to_pixels(x: Images) -> list[Pixels]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
+from degrade.kernels import host
 from degrade.params import PerImage
 
 
@@ -36,14 +37,16 @@ def _mirror(x: torch.Tensor, dim: int, before: int, after: int) -> torch.Tensor:
     return x.index_select(dim, torch.minimum(where, period - where).clamp_(max=size - 1))
 
 
-def _spectrum(x: torch.Tensor, pad: int) -> torch.Tensor:
-    """Half spectrum of the pictures with ``pad`` or more mirrored pixels on every side.
+def _lengths(x: torch.Tensor, pad: int) -> tuple[int, int]:
+    """Rows and columns of a transform with ``pad`` or more mirrored pixels on every side."""
+    rows, columns = (_fast_length(size + 2 * pad) for size in x.shape[-2:])
+    return rows, columns
 
-    There are exactly ``pad`` before; behind, as many as fill a fast length.
-    """
-    for dim in (-2, -1):
-        size = x.shape[dim]
-        x = _mirror(x, dim, pad, _fast_length(size + 2 * pad) - size - pad)
+
+def _spectrum(x: torch.Tensor, pad: int) -> torch.Tensor:
+    """Half spectrum of the mirrored pictures: ``pad`` pixels before, behind what fills it."""
+    for dim, length in zip((-2, -1), _lengths(x, pad), strict=True):
+        x = _mirror(x, dim, pad, length - x.shape[dim] - pad)
     spectrum: torch.Tensor = torch.fft.rfft2(x)
     return spectrum
 
@@ -68,8 +71,10 @@ def convolve(x: torch.Tensor, psf: torch.Tensor) -> torch.Tensor:
         psf: (B, 1 or C, K, K), K odd, any sum; centred.
     """
     pad = psf.shape[-1] // 2
+    rows, columns = _lengths(x, pad)
+    if host.plain(x, psf):
+        return host.convolve(x, psf, rows, columns)
     spectrum = _spectrum(x, pad)
-    rows, columns = spectrum.shape[-2], 2 * (spectrum.shape[-1] - 1)
     # The psf sits in the corner, so the result is delayed by ``pad``, and by the border again.
     return _picture(spectrum * torch.fft.rfft2(psf, s=(rows, columns)), x, 2 * pad)
 
@@ -82,16 +87,36 @@ def gaussian_blur(x: torch.Tensor, sigma: PerImage) -> torch.Tensor:
     """
     # What reaches over the border depends on the border, which is the batch's: 5e-6 of the light.
     pad = math.ceil(4.5 * float(sigma.max())) + 2
-    spectrum = _spectrum(x, pad)
-    fy = torch.fft.fftfreq(spectrum.shape[-2], device=x.device)
-    fx = torch.fft.rfftfreq(2 * (spectrum.shape[-1] - 1), device=x.device)
+    fy, fx = frequencies(x, pad)
     variance = sigma.square()[:, None]
     # exp(sigma^2 (cos 2 pi f - 1)), the transfer function, is separable. Beyond exp(-30) it would
     # only bring denormal numbers, which make the inverse FFT three times as slow.
     across, down = (
         (variance * (torch.cos(2.0 * math.pi * f) - 1.0)).clamp_(min=-30.0).exp_() for f in (fx, fy)
     )
-    return _picture(spectrum * (across[:, None, None, :] * down[:, None, :, None]), x, pad)
+    return filtered(x, across[:, None, :] * down[:, :, None], pad)
+
+
+def frequencies(x: torch.Tensor, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cycles per pixel (rows,) and (columns / 2 + 1,) of the half spectrum of mirrored pictures."""
+    rows, columns = _lengths(x, pad)
+    return (
+        torch.fft.fftfreq(rows, device=x.device),
+        torch.fft.rfftfreq(columns, device=x.device),
+    )
+
+
+def filtered(x: torch.Tensor, transfer: torch.Tensor, pad: int) -> torch.Tensor:
+    """Apply a real transfer function to pictures with mirrored edges.
+
+    Args:
+        x: (B, C, H, W).
+        transfer: (B, rows, columns / 2 + 1) at the :func:`frequencies` for ``pad``.
+        pad: Mirrored pixels at least on every side.
+    """
+    if host.plain(x, transfer):
+        return host.filtered(x, transfer, pad)
+    return _picture(_spectrum(x, pad) * transfer[:, None], x, pad)
 
 
 def psf_grid(radius: float, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

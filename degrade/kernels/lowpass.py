@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from degrade.kernels.blur import _picture, _spectrum
+from degrade.kernels.blur import filtered, frequencies
 from degrade.params import PerImage
 
 
@@ -23,10 +23,8 @@ def ideal_low_pass(x: torch.Tensor, cutoff: PerImage, softness: float) -> torch.
     """
     lowest = float(cutoff.min())
     pad = math.ceil(3.0 / (softness * lowest))  # three deviations of the window
-    spectrum = _spectrum(x, pad)
-    fy = torch.fft.fftfreq(spectrum.shape[-2], device=x.device)
-    fx = torch.fft.rfftfreq(2 * (spectrum.shape[-1] - 1), device=x.device)
+    fy, fx = frequencies(x, pad)
     frequency = (fy[:, None].square() + fx.square()).sqrt() * (2.0 * math.pi)
     relative = frequency / cutoff[:, None, None] - 1.0
     passed = 0.5 * torch.erfc(relative / (softness * math.sqrt(2.0)))
-    return _picture(spectrum * passed[:, None], x, pad)
+    return filtered(x, passed, pad)

@@ -4,9 +4,8 @@ import math
 from typing import Annotated
 
 import torch
-import torch.nn.functional as F
 
-from degrade.kernels import col, short_side
+from degrade.kernels import col, sample, short_side
 from degrade.params import Images, PerImage, Severity
 from degrade.registry import operator
 
@@ -108,8 +107,6 @@ def _look_up(table: torch.Tensor, planes: torch.Tensor, middle: torch.Tensor) ->
     stack = (weight @ table.flatten(3)).reshape(-1, 1, height * columns, levels)
     c = (torch.arange(width, device=planes.device) + 0.5) * (columns / width) - 0.5
     line = torch.arange(height, device=planes.device)[:, None] * columns + c.clamp(0, columns - 1)
-    line = (line + 0.5) * (2.0 / (height * columns)) - 1.0
-    scale = 2.0 * (levels - 1) / levels
-    value = planes * scale + (middle * scale + (1.0 / levels - 1.0))
-    where = torch.stack((value, line.expand_as(value)), dim=-1).flatten(0, 1)
-    return F.grid_sample(stack, where, padding_mode="border", align_corners=False).view_as(planes)
+    value = (planes + middle) * (levels - 1)
+    where = torch.stack((value, line.expand_as(value)), dim=-1).flatten(0, 1) + 0.5
+    return sample(stack, where).view_as(planes)

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from degrade.report.rows import Given
+from degrade.storage import Place, Remote
 
 _OPTIONS: dict[str, Any] = {"seed": 0, "copies": 1, "max_side": None, "max_pixels": 100_000_000}
 _OPTIONS |= {"format": "folder", "encode": "png", "split": "train"}
@@ -119,8 +120,10 @@ def _stored(recipe: dict[str, Any]) -> Any:
         return None
 
 
-def disk(folder: Path) -> tuple[int, int]:
+def disk(folder: Place) -> tuple[int, int]:
     """Files below a folder and their bytes together; working files are left out."""
+    if isinstance(folder, Remote):
+        return folder.usage()
     count = total = 0
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from degrade import __version__, pages, plots, timing
@@ -14,6 +13,7 @@ from degrade.report import asked
 from degrade.report.pictures import SIDE, Pair, Seen, seen
 from degrade.report.rows import Given, Reason, Tally, Told, looked_at
 from degrade.schema import STAGES, describe, recorded
+from degrade.storage import Place
 
 BUDGET = 6_000_000
 """Bytes for all pictures of a page; it is to stay below 10 MB with a third added by base64."""
@@ -42,7 +42,7 @@ class Plot(NamedTuple):
     wide: bool = False
 
 
-def made(folder: Path, samples: int, source: Path | None = None) -> tuple[str, dict[str, Any]]:
+def made(folder: Place, samples: int, source: Place | None = None) -> tuple[str, dict[str, Any]]:
     """The page of a run or data set, and what it counted.
 
     Args:
@@ -269,6 +269,11 @@ def _size(given: Given, tally: Tally) -> list[tuple[str, str]]:
     return found
 
 
+def _machine(one: timing.Session) -> str:
+    many = "an unknown number of" if one.workers is None else str(one.workers)
+    return f"{one.device}, {many} {'workers of Ray' if one.engine == 'ray' else 'threads'}"
+
+
 def _speed(given: Given) -> list[tuple[str, str]]:
     """What ``timing.json`` says; nothing where there is none or it says nothing."""
     sessions = [one for one in timing.read(given.folder) if one.sources] if given.is_run else []
@@ -276,7 +281,7 @@ def _speed(given: Given) -> list[tuple[str, str]]:
     if not seconds:
         return []
     sources, all_of_them = sum(one.sources for one in sessions), int(given.settings["sources"])
-    machines = dict.fromkeys(f"{one.device}, {one.workers} threads" for one in sessions)
+    machines = dict.fromkeys(map(_machine, sessions))
     found = [
         ("speed", f"{sources / seconds:.1f} source pictures a second"),
         ("time", f"{seconds:.1f} s at work, {len(sessions)} times" if sessions[1:] else

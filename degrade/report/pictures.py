@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,6 +16,7 @@ from degrade.errors import UserError
 from degrade.images import Pixels, UnreadableError, decode
 from degrade.report.rows import Given, Told
 from degrade.sources import find
+from degrade.storage import Place, place
 
 SIDE = 512
 """Longer side to which pictures are reduced, in pixels; also below which there is no detail."""
@@ -73,7 +73,7 @@ class _Files(NamedTuple):
     said: dict[str, Any]
 
 
-def seen(given: Given, rows: Sequence[Told], source: Path | None, budget: int) -> Iterator[Seen]:
+def seen(given: Given, rows: Sequence[Told], source: Place | None, budget: int) -> Iterator[Seen]:
     """The pictures of rows, one after another.
 
     Args:
@@ -92,9 +92,9 @@ def seen(given: Given, rows: Sequence[Told], source: Path | None, budget: int) -
         yield _seen(row, files, max_side, budget // max(1, len(rows)))
 
 
-def _read(given: Given, rows: Sequence[Told], source: Path | None) -> Iterator[_Files]:
+def _read(given: Given, rows: Sequence[Told], source: Place | None) -> Iterator[_Files]:
     if not given.in_parquet:
-        root = source or Path(given.settings["source"])
+        root = source or place(given.settings["source"])
         root = root.parent if root.is_file() else root
         yield from (_of_folder(given.folder, root, row) for row in rows)
         return
@@ -110,7 +110,7 @@ def _read(given: Given, rows: Sequence[Told], source: Path | None) -> Iterator[_
         yield _Files(degraded or b"", clean, problem, found)
 
 
-def _of_folder(folder: Path, root: Path, row: Told) -> _Files:
+def _of_folder(folder: Place, root: Place, row: Told) -> _Files:
     try:
         degraded = (folder / row.fields["file_name"]).read_bytes()
     except OSError as error:

@@ -8,10 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from degrade import shards
@@ -19,6 +17,7 @@ from degrade.errors import UserError
 from degrade.plots import BINS, Operators, bin_of
 from degrade.runs import PLAN, WORK, read_json
 from degrade.schema import STAGES, Applied, Failure, Stage
+from degrade.storage import Place
 
 OK = "ok"
 _COLUMNS = (
@@ -58,7 +57,7 @@ class Given:
         UserError: Neither, not finished, or damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.folder = folder
         self.is_run = (folder / shards.RUN).exists()
         if not self.is_run and not (folder / shards.DATASET).exists():
@@ -81,10 +80,10 @@ class Given:
         return not self.is_run or self.settings.get("format") == "parquet"
 
     @cached_property
-    def files(self) -> list[Path]:
+    def files(self) -> list[Place]:
         """What holds the rows, in order."""
         if self.in_parquet:
-            return sorted((self.folder / "data").glob("*.parquet"))
+            return shards.parquet_files(self.folder)
         return [self.folder / shards.METADATA]
 
     def rows(self) -> Iterator[Told]:
@@ -103,10 +102,10 @@ class Given:
             except (OSError, ValueError) as error:  # ValueError: JSON, Arrow and pydantic alike
                 raise UserError(f"Cannot read {path} beyond row {place + 1}: {error}") from None
 
-    def _read(self, path: Path) -> Iterator[dict[str, Any]]:
+    def _read(self, path: Place) -> Iterator[dict[str, Any]]:
         if not self.in_parquet:
             return shards.json_lines(path)
-        with pq.ParquetFile(path) as table:
+        with shards.parquet_table(path) as table:
             there = set(table.schema_arrow.names)
         return shards.parquet_rows(path, [name for name in _COLUMNS if name in there])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from degrade import __version__
-from degrade.errors import UserError
 from degrade.runs import host_threads
 from degrade.runtime import keep_freed_memory
 from degrade.studio import gateway, pieces
@@ -107,11 +105,11 @@ def served(blocks: Any, limits: Limits, host: str, port: int, browser: bool) -> 
         blocks: From :func:`build`.
         limits: For uploads.
         host: Address to listen on.
-        port: 0 takes a free one.
+        port: From :func:`degrade.studio.gateway.port_to_use`.
         browser: Open it there.
 
     Raises:
-        UserError: The address or port cannot be had.
+        UserError: The port was taken meanwhile.
     """
     gr = gateway.gradio()
     keep_freed_memory()
@@ -123,7 +121,7 @@ def served(blocks: Any, limits: Limits, host: str, port: int, browser: bool) -> 
         try:
             _, address, _ = blocks.launch(
                 server_name=host,
-                server_port=port or free_port(host),
+                server_port=port,
                 inbrowser=browser,
                 prevent_thread_lock=True,
                 quiet=True,
@@ -143,25 +141,11 @@ def served(blocks: Any, limits: Limits, host: str, port: int, browser: bool) -> 
                 head=f"<script>{pieces.asset('studio.js')}</script>",
             )
         except OSError as error:
-            raise UserError(
-                f"Cannot listen on {host}, port {port}: {error}. Give another --host or --port."
-            ) from None
+            raise gateway.cannot_listen(host, port, error) from None
         try:
             yield str(address)
         finally:
             blocks.close(verbose=False)
-
-
-def free_port(host: str) -> int:
-    """A port that nobody listens on there.
-
-    Raises:
-        OSError: There is no such address.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 def wait() -> None:

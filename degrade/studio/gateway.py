@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from typing import Any
 
 from degrade.errors import UserError
@@ -30,3 +31,26 @@ def middleware(guard: Any, upload_mb: float) -> list[Any]:
     from starlette.middleware import Middleware
 
     return [Middleware(guard, upload_mb=upload_mb)]
+
+
+def port_to_use(host: str, port: int) -> int:
+    """The port, or a free one for 0.
+
+    Raises:
+        UserError: There is no such address here, or somebody listens there.
+    """
+    try:
+        with socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET
+        ) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise cannot_listen(host, port, error) from None
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> UserError:
+    """The error for an address that cannot be had."""
+    return UserError(
+        f"Cannot listen on {host}, port {port}: {error.strerror or error}. Give another --host or "
+        "--port."
+    )
