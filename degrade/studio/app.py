@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -149,6 +150,7 @@ def served(blocks: Any, limits: Limits, host: str, port: int, browser: bool) -> 
 
 
 def wait() -> None:
-    """Sleep until interrupted."""
+    """Sleep until interrupted or told to end; uploads are removed then."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
