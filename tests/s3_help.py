@@ -15,6 +15,7 @@ import fsspec
 from moto.server import ThreadedMotoServer
 
 from degrade import storage
+from degrade.timing import TIMING
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "key",
@@ -155,6 +156,7 @@ class Store:
         return {
             key[len(prefix) + 1 :]: self.client.get_object(Bucket="bucket", Key=key)["Body"].read()
             for key in self.keys(f"{prefix}/")
+            if not key.endswith(f"/{TIMING}")
         }
 
 

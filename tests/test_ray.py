@@ -157,7 +157,8 @@ def test_a_driver_that_is_interrupted_or_killed_goes_on(tmp_path: Path, cluster:
         process.send_signal(end)
         _, said = process.communicate()
         assert process.returncode == (130, -signal.SIGKILL)[number]
-        assert number or said.startswith("Interrupted. Finished shards are kept"), said
+        assert number or "the same command goes on" in said, said
+        assert "Traceback" not in said
         assert not (out / "run.json").exists(), "it ended before it was killed"
     on_ray(src, out, 2)
     assert tree(out) == tree(tmp_path / "local")
