@@ -382,6 +382,9 @@ def test_the_server_gives_no_file_and_fetches_nothing(studio: Studio) -> None:
     ):
         assert asked(studio, path)[0] == 404, path
     assert asked(studio, "/")[0] == 200
+    port = urllib.parse.urlsplit(studio.address).port
+    assert asked(studio, "/", Host=f"evil.example:{port}")[0] == 403
+    assert asked(studio, "/", Host=f"localhost:{port}")[0] == 200
     for path, size in (("upload", 3_000_000), ("queue/join", 2_000_000)):
         assert announced(studio, f"/gradio_api/{path}", size) == 413
 
