@@ -167,10 +167,11 @@ def test_every_tab_fits_and_every_control_has_a_name(
         add(page, "spatter")
         for name, there in (
             ("Degrade", ".dg-step"),
+            ("Ask", "[placeholder='What is on the table?']"),
+            ("Degrade", ".dg-step"),
             ("Grid", ".dg-grid figure"),
             ("Browse", ".dg-item img"),
             ("Report", "iframe.dg-report"),
-            ("Ask", "[placeholder='What is on the table?']"),
         ):
             tab(page, name)
             page.locator(there).first.wait_for()
