@@ -11,8 +11,8 @@ encoding, committing, finishing. Sources are crops of the example photographs; b
 links to those. The **rate** of a run counts from a tenth of its pictures to the last, so that
 starting Python or a cluster is no part of it; **start** is what comes before the first picture, and
 **tail** what comes after the last: merging markers into tables. Speeds of one and of two workers
-are measured in turns, and their medians compared. **CPU** is processor time of the run's process
-from the first picture on, which other work on the machine disturbs less than wall time.
+are measured in turns, and their medians compared. **CPU** is processor time of the run's processes
+over the same pictures as the rate, which other work on the machine disturbs less than wall time.
 
 The cost model is the processor time of a picture, a + b x pixels. Prices are assumptions, given as
 options, and no facts.
@@ -22,12 +22,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +38,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.synth import make_sources, peak_memory
-from degrade import recipe
+from degrade import recipe, workload
 from degrade.executor import Options, Synth
 
 TARGET_SPEEDUP, TARGET_GROWTH = 1.7, 0.10
 PARTS = ("workers", "size", "pixels")
+_SHARD = 16  # of the runs whose workers are compared: Ray counts shards, and a few are no rate
 ONE = 512 * 512
 """Pixels of the picture that costs are told for."""
 
@@ -48,8 +51,9 @@ ONE = 512 * 512
 def child(args: argparse.Namespace) -> None:
     """One run; prints what it took."""
     src, out = args.child
-    cpu: list[float] = []
-    moments: dict[str, tuple[int, float]] = {}
+    if args.shard:
+        workload.SHARD_SOURCES["folder"] = args.shard
+    moments: dict[str, tuple[int, float, float]] = {}
     begun = time.perf_counter()
     run = Synth(src, out, recipe.load(args.recipe), 0, Options(device="cpu", workers=args.workers))
     engine = None
@@ -60,12 +64,9 @@ def child(args: argparse.Namespace) -> None:
     total = len(run.work)
 
     def progress(done: int, total: int) -> None:
-        moments["last"] = now = done, time.perf_counter()
-        if done and not cpu:
-            cpu.append(time.process_time())
-            moments["first"] = now
-        if done >= total / 10:
-            moments.setdefault("tenth", now)
+        for name, when in (("first", 1), ("tenth", total / 10), ("last", total)):
+            if name not in moments and done >= when:
+                moments[name] = done, time.perf_counter(), processor_time()
 
     result = run.run(progress=progress, engine=engine)
     ended = time.perf_counter()
@@ -77,18 +78,36 @@ def child(args: argparse.Namespace) -> None:
         "start": first[1] - begun,
         "tail": ended - last[1],
         "seconds": ended - begun,
-        "cpu": (time.process_time() - cpu[0]) / (total - 1),
+        "cpu": (last[2] - tenth[2]) / (last[0] - tenth[0]),
         "peak": peak_memory(),
         "bytes": sum(p.stat().st_size for p in out.rglob("*.png")) / total,
     }
     print(json.dumps(found))
 
 
-def measured(args: argparse.Namespace, src: Path, workers: int, engine: str) -> dict[str, float]:
+def processor_time() -> float:
+    """Seconds of this process and all below it: of a cluster of its own, too."""
+    parents, ticks = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = path.read_text().rpartition(")")[2].split()
+            parents[int(path.parent.name)] = int(fields[1])
+            ticks[int(path.parent.name)] = int(fields[11]) + int(fields[12])
+
+    def ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
+
+    return sum(t for pid, t in ticks.items() if ours(pid)) / os.sysconf("SC_CLK_TCK")
+
+
+def measured(
+    args: argparse.Namespace, src: Path, workers: int, engine: str, shard: int = 0
+) -> dict[str, float]:
     """A run in a process of its own, its output thrown away."""
     out = src.parent / "out"
     command = [sys.executable, __file__, "--child", str(src), str(out)]
     command += ["--workers", str(workers), "--engine", engine, "--recipe", args.recipe]
+    command += ["--shard", str(shard)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     shutil.rmtree(out)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -100,26 +119,33 @@ def by_workers(args: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     make_sources(src, args.pictures, args.side)
     print(
         f"Workers: {args.pictures} pictures of {args.side}x{args.side}, recipe {args.recipe}, "
-        f"medians of {args.repeat} runs in turns.\n\n| engine | workers | pictures/s | start (s) |"
-        "\n|---|---|---|---|"
+        f"medians of {args.repeat} runs in turns.\n\n"
+        "| engine | workers | pictures/s | CPU ms/picture | start (s) |\n|---|---|---|---|---|"
     )
     result: dict[str, Any] = {}
     for engine in ("local", "ray"):
         runs: dict[int, list[dict[str, float]]] = {1: [], 2: []}
         for turn in range(args.repeat):
             for workers in (1, 2) if turn % 2 else (2, 1):
-                runs[workers].append(measured(args, src, workers, engine))
+                runs[workers].append(measured(args, src, workers, engine, _SHARD))
         rates = {w: statistics.median(r["rate"] for r in found) for w, found in runs.items()}
+        cpu = {w: statistics.median(r["cpu"] for r in found) for w, found in runs.items()}
         for workers, found in runs.items():
             start = statistics.median(r["start"] for r in found)
-            print(f"| {engine} | {workers} | {rates[workers]:.1f} | {start:.1f} |")
-        result[engine] = {**rates, "speedup": rates[2] / rates[1]}
+            print(
+                f"| {engine} | {workers} | {rates[workers]:.1f} | {1e3 * cpu[workers]:.1f} "
+                f"| {start:.1f} |",
+                flush=True,
+            )
+        by_cpu = 2 * cpu[1] / cpu[2]
+        result[engine] = {**rates, "speedup": rates[2] / rates[1], "by_cpu": by_cpu}
     print()
     for engine, found in result.items():
         verdict = "met" if found["speedup"] >= TARGET_SPEEDUP else "missed"
         print(
             f"{engine}: two workers are {found['speedup']:.2f} times one "
-            f"(target {TARGET_SPEEDUP}: {verdict})."
+            f"(target {TARGET_SPEEDUP}: {verdict}); by processor time alone, as if nothing else "
+            f"ran, {found['by_cpu']:.2f}."
         )
     return result
 
@@ -227,6 +253,7 @@ def main() -> None:
     parser.add_argument("--child", type=Path, nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--engine", default="local", help=argparse.SUPPRESS)
+    parser.add_argument("--shard", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
         child(args)

@@ -104,6 +104,7 @@ class RayEngine:
                 "object_store_memory": _OBJECT_STORE,
             }
         try:
+            _reach(self.address or "")
             with _hushed():
                 ray.init(
                     address=self.address or "local",
@@ -111,10 +112,11 @@ class RayEngine:
                     logging_level=logging.ERROR,
                     **own,
                 )
-        except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise UserError(
                 f"There is no Ray cluster at {self.address or 'this machine'}: {error}. Start one "
-                "with `ray start --head`, or leave --address out to use this machine."
+                "with `ray start --head`, or leave --address out to use this machine. One that "
+                "wants a token is met with RAY_AUTH_MODE=token and its RAY_AUTH_TOKEN."
             ) from None
 
     def _actors(self, ray: Any, task: Task) -> tuple[int, dict[str, float]]:
@@ -196,6 +198,17 @@ class Worker:
         if not isinstance(work, Path):
             return nullcontext()
         return FileLock(str(work / f"making-{index:06d}.lock"))
+
+
+def _reach(address: str) -> None:
+    """Knock at a cluster: ray itself would try an address where nothing is for minutes.
+
+    Raises:
+        OSError: Nothing answers there.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 @contextmanager

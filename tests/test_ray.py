@@ -208,6 +208,13 @@ def test_what_ray_cannot_do_is_said_beforehand(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9"])
+def test_an_address_where_no_cluster_is_is_said_at_once(address: str) -> None:
+    ray = ray_engine._ray()
+    with pytest.raises(UserError, match=r"no Ray cluster at .*127.0.0.1:9.*ray start --head"):
+        RayEngine(address)._connect(ray)
+
+
 def test_without_ray_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r'pip install "degrade\[ray\]"'):
