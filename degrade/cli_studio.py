@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     Ask = Callable[[Pixels, Question], tuple[str, int]]
 
 _LIMITS = "Server and limits"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def studio_command(
@@ -93,13 +92,14 @@ def studio_command(
         gateway.gradio()
         from degrade.studio import app
         from degrade.studio.ask_tab import Model
+        from degrade.studio.guard import LOOPBACK
 
         asked = None
         if model:
             asked = Model(model, asker(model, base_url, endpoint, key_env, max_tokens))
         limits = app.Limits(max_upload_mb, max_pixels)
         page = app.build(given, limits, app.Parts(report, asked))
-        if host not in _LOOPBACK:
+        if host not in LOOPBACK:
             err.print(
                 f"Listening on {host}: whoever reaches this machine there can use the page and see "
                 "what it was given. There is no password.",

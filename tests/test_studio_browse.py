@@ -168,6 +168,10 @@ def test_paths_are_what_they_hold(runs: dict[str, Path], tmp_path: Path) -> None
     assert len(found.pictures) == 42
     assert found.folders == (runs["photos"],)
     assert list(found.reports) == [str(tmp_path / "report.html"), str(tmp_path)]
+    (tmp_path / "begun" / ".work").mkdir(parents=True)
+    (tmp_path / "begun" / ".work" / "plan.json").write_text("{}")
+    with pytest.raises(UserError, match="unfinished job"):
+        shelf.sorted_out([tmp_path / "begun"])
     with pytest.raises(UserError, match="does not exist"):
         shelf.sorted_out([tmp_path / "nothing"])
     (tmp_path / "x.txt").write_text("x")

@@ -167,10 +167,11 @@ def test_every_tab_fits_and_every_control_has_a_name(
         add(page, "spatter")
         for name, there in (
             ("Degrade", ".dg-step"),
+            ("Ask", "[placeholder='What is on the table?']"),
+            ("Degrade", ".dg-step"),
             ("Grid", ".dg-grid figure"),
             ("Browse", ".dg-item img"),
             ("Report", "iframe.dg-report"),
-            ("Ask", "[placeholder='What is on the table?']"),
         ):
             tab(page, name)
             page.locator(there).first.wait_for()
@@ -382,6 +383,9 @@ def test_the_server_gives_no_file_and_fetches_nothing(studio: Studio) -> None:
     ):
         assert asked(studio, path)[0] == 404, path
     assert asked(studio, "/")[0] == 200
+    port = urllib.parse.urlsplit(studio.address).port
+    assert asked(studio, "/", Host=f"evil.example:{port}")[0] == 403
+    assert asked(studio, "/", Host=f"localhost:{port}")[0] == 200
     for path, size in (("upload", 3_000_000), ("queue/join", 2_000_000)):
         assert announced(studio, f"/gradio_api/{path}", size) == 413
 
