@@ -69,8 +69,8 @@ def test_every_command_has_an_example_that_is_understood(
         command.make_context(path[-1], words[len(path) :])  # raises where it is not understood
 
 
-PLAIN = {("train", "accelerate"), ("studio",)}
-"""What prints one path, to be put into another command; and a page that stays open."""
+PLAIN = {("train", "accelerate")}
+"""What prints one path, to be put into another command."""
 
 
 @pytest.mark.parametrize(("path", "command"), NAMED)
