@@ -30,7 +30,7 @@ class Degrade(nn.Module):
         level: For recipes that make several versions, the one to make: a level (0.45), a severity
             (``"3"``), or a type and severity (``"fog-3"``).
 
-    Example:
+    Examples:
         >>> degrade = Degrade("robust-r1", seed=7)
         >>> images, records = degrade(torch.rand(2, 3, 64, 64), ids=["a.jpg", "b.jpg"])
     """

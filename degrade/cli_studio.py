@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from degrade.console import ENDPOINT, BaseUrl, KeyEnv, say
+from degrade.console import ENDPOINT, AsJson, BaseUrl, KeyEnv, err, print_json, say
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     Ask = Callable[[Pixels, Question], tuple[str, int]]
 
 _LIMITS = "Server and limits"
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def studio_command(
@@ -72,6 +72,7 @@ def studio_command(
         max_tokens: Annotated[
             int, typer.Option(min=1, help="Longer answers are cut off.", **_panel(ENDPOINT))
         ] = 1024,
+        as_json: AsJson = False,
     ) -> None:
         """Open a page to degrade pictures by eye, and to browse runs, data sets and reports.
 
@@ -86,25 +87,30 @@ def studio_command(
             raise UserError("Whom shall the endpoint be asked for? Give --model NAME.")
         given = shelf.sorted_out(paths or ())
         if given.left_out:
-            say(f"{given.left_out} pictures are left out of the list.", "yellow")
+            err.print(f"{given.left_out} pictures are left out of the list.", style="yellow")
         port = gateway.port_to_use(host, port)
         gateway.gradio()
         from degrade.studio import app
         from degrade.studio.ask_tab import Model
+        from degrade.studio.guard import LOOPBACK
 
         asked = None
         if model:
             asked = Model(model, asker(model, base_url, endpoint, key_env, max_tokens))
         limits = app.Limits(max_upload_mb, max_pixels)
         page = app.build(given, limits, app.Parts(report, asked))
-        if host not in _LOOPBACK:
-            say(
+        if host not in LOOPBACK:
+            err.print(
                 f"Listening on {host}: whoever reaches this machine there can use the page and see "
                 "what it was given. There is no password.",
-                "yellow",
+                style="yellow",
             )
         with app.served(page, limits, host, port, browser) as address:
-            say(f"The studio is at {address}  (Ctrl-C ends it)")
+            if as_json:
+                print_json({"address": address})
+            else:
+                say(f"The studio is at {address}  (Ctrl-C ends it)")
+            sys.stdout.flush()
             app.wait()
 
     return studio

@@ -12,9 +12,9 @@ class Fields(griffe.Extension):
 
     def on_class_members(self, *, cls: griffe.Class, **_: Any) -> None:
         """Called when the members of a class are known."""
-        dataclass = any(str(d.value).startswith("dataclass") for d in cls.decorators)
-        if dataclass or not cls.bases or not cls.docstring:
-            return  # the signature of a dataclass has them
+        signed = any(str(d.value).startswith("dataclass") for d in cls.decorators)
+        if signed or "__init__" in cls.members or not cls.bases or not cls.docstring:
+            return  # the signature has them, or there are none
         lines = [_declared(member) for name, member in cls.members.items() if _field(name, member)]
         if lines:
             cls.docstring.value += "\n\n```python\n" + "\n".join(lines) + "\n```\n"

@@ -14,9 +14,6 @@ from mkdocs.structure.pages import Page
 from manual import formulas, operators, reference, remote
 
 ROOT = Path(__file__).parents[1]
-COMING = {"scaling.md", "studio.md"}
-"""Pages that are being written: in the navigation from the day on which they are there."""
-
 COPIED = "files"
 """Folder of the site for files of the repository that pages link to."""
 
@@ -38,11 +35,8 @@ _ROLE = re.compile(r":(?:mod|class|func|meth|data|attr):<code>(~?)([\w.]+)</code
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put what is made at the build into the navigation."""
     made = {"Operators": operators.nav(), "Reference": reference.nav()}
-    absent = {name for name in COMING if not (Path(config.docs_dir) / name).exists()}
     for section in config.nav or []:
-        for title, pages in section.items():
-            kept = [p for p in pages if not isinstance(p, dict) or absent.isdisjoint(p.values())]
-            section[title] = made.get(title, kept)
+        section.update({title: made[title] for title in section if title in made})
     return config
 
 

@@ -21,6 +21,8 @@ from annotate.testing.faults import prompt_of
 from builders import recipe as builders
 from degrade import recipe
 from degrade.schema import Applied, Chain, Question, Row
+from degrade.studio import texts
+from degrade.studio.chain import Chain as StudioChain
 from tests.conftest import PHOTOS
 from tests.dataset_help import small_dataset
 from tests.evaluation_help import LEVELS, benchmark, write_answers
@@ -112,9 +114,17 @@ def tsv(folder: Path) -> None:
     (folder / "MMStar.tsv").write_text("\n".join(lines) + "\n", "utf-8")
 
 
+def taken_away(folder: Path) -> None:
+    """A recipe as the studio gives it for a picture made by eye, as ``recipe.yaml``."""
+    with Image.open(folder / "photo.jpg") as image:
+        made = StudioChain(min(image.size)).add("motion_blur", 0.4).add("fog", 0.3)
+    (folder / "recipe.yaml").write_text(texts.recipe(made), "utf-8")
+
+
 ASSUMED: dict[str, tuple[Callable[[Path], None], ...]] = {
     "evaluation.md": (data, bench, rbench, model, answers),
     "published.md": (tsv,),
+    "studio.md": (taken_away,),
 }
 """Page -> what stands in its folder before its first block, besides the photographs."""
 

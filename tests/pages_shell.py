@@ -186,7 +186,11 @@ def parse(words: Sequence[str], loosely: bool = False) -> None:
     elif rest and (rest[0] == "install" or rest[:2] == ["-m", "venv"]):
         _known_extras(rest)
     else:
-        known = (["source", ".venv/bin/activate"], ["python", "-m", "annotate.testing.localmodel"])
+        known = (
+            ["source", ".venv/bin/activate"],
+            ["python", "-m", "annotate.testing.localmodel"],
+            ["ray", "start"],
+        )
         assert any(words[: len(start)] == start for start in known), words
 
 

@@ -20,11 +20,14 @@ from degrade.cli import app
 from degrade.errors import UserError
 from degrade.runs import read_json
 from degrade.schema import Chain, Degradation
+from degrade.studio.report_tab import ReportTab
+from degrade.studio.shelf import sorted_out
 from tests.dataset_help import small_dataset
 from tests.evaluation_help import benchmark, chain_of, entry, write_answers, write_benchmark
 from trainer.evaluation.config import read_options
 from trainer.evaluation.records import JUDGED, SCORES, SUMMARY
 from trainer.evaluation.report import page, samples
+from trainer.evaluation.report.cli import page_of
 from trainer.evaluation.report.content import Table
 from trainer.evaluation.report.read import Evaluated, benchmark_of, read
 from trainer.evaluation.report.versus import versus
@@ -518,3 +521,18 @@ def test_pictures_of_plots_are_what_they_say(made: dict[str, Path]) -> None:
 
 def test_chains_of_the_help_are_chains() -> None:
     assert isinstance(Chain.parse(chain_of([], "0")), Chain)
+
+
+def test_the_page_of_one_evaluation_is_made_for_the_studio_and_not_written(
+    made: dict[str, Path],
+) -> None:
+    before = sorted(path.name for path in made["odd"].iterdir())
+    text = page_of(made["odd"])
+    assert text.startswith("<!doctype html>") or text.startswith("<!DOCTYPE html>")
+    assert "Evaluation on" in text
+    assert sorted(path.name for path in made["odd"].iterdir()) == before
+    shown = ReportTab.__new__(ReportTab)
+    shown.shelf, shown.make = sorted_out([made["odd"]]), page_of
+    framed = shown.show(str(made["odd"]))
+    assert 'sandbox="allow-scripts"' in framed
+    assert "<script" not in framed  # the page is an attribute of its frame

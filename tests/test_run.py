@@ -252,11 +252,11 @@ def test_an_interrupted_overwrite_leaves_no_marker_without_its_pictures(
     run = Synth(src, tmp_path / "out", ROBUST, 0, Options())
     with monkeypatch.context() as patch:
         patch.setattr(run.run_folder, "finish", stop)
-        with pytest.raises(HaltedError):
+        with pytest.raises(KeyboardInterrupt):
             run.run()
         assert len(list((tmp_path / "out" / ".work").glob("shard-*"))) == 2
         patch.setattr(runs.shutil, "rmtree", stop)
-        with pytest.raises(HaltedError):
+        with pytest.raises(KeyboardInterrupt):
             run.run(overwrite=True)
     (tmp_path / "out" / "images" / "003.png").unlink()  # as if rmtree had come thus far
     synth(src, tmp_path / "out")

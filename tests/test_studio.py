@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,6 +33,7 @@ from degrade.studio import (
     texts,
 )
 from degrade.studio.chain import Chain
+from degrade.studio.guard import Guard
 from tests.conftest import PHOTOS
 from tests.dataset_help import picture
 
@@ -268,3 +271,29 @@ def test_a_drawn_chain_has_the_id_that_synth_gives(tmp_path: Path) -> None:
     Synth(PHOTOS / "cat.jpg", tmp_path / "out", recipe.load("robust-r1"), 4, Options()).run()
     row = json.loads((tmp_path / "out" / "metadata.jsonl").read_text())
     assert tuple(Applied.model_validate(a) for a in row["applied"]) == drawn
+
+
+def test_a_body_that_does_not_say_its_size_is_cut_at_the_limit() -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["more_body"]:
+            pass
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    def upload(chunks: int) -> int:
+        left = iter(range(chunks))
+
+        async def receive() -> dict[str, Any]:
+            return {"body": b"x" * 2**16, "more_body": next(left, None) is not None}
+
+        scope = {"type": "http", "method": "POST", "path": "/gradio_api/upload", "headers": []}
+        sent.clear()
+        asyncio.run(Guard(app, upload_mb=1)(scope, receive, send))
+        return int(sent[0]["status"])
+
+    assert upload(10) == 200
+    assert upload(10**9) == 413

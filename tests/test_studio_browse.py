@@ -168,8 +168,34 @@ def test_paths_are_what_they_hold(runs: dict[str, Path], tmp_path: Path) -> None
     assert len(found.pictures) == 42
     assert found.folders == (runs["photos"],)
     assert list(found.reports) == [str(tmp_path / "report.html"), str(tmp_path)]
+    (tmp_path / "begun" / ".work").mkdir(parents=True)
+    (tmp_path / "begun" / ".work" / "plan.json").write_text("{}")
+    with pytest.raises(UserError, match="unfinished job"):
+        shelf.sorted_out([tmp_path / "begun"])
     with pytest.raises(UserError, match="does not exist"):
         shelf.sorted_out([tmp_path / "nothing"])
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(UserError, match="no picture and no report"):
         shelf.sorted_out([tmp_path / "x.txt"])
+
+
+def test_eleven_thousand_rows_are_paged_by_a_small_index(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(runs["run"], tmp_path / "run", ignore=lambda folder, names: ["images"])
+    rows = [json.loads(s) for s in (runs["run"] / "metadata.jsonl").read_text().splitlines()]
+    with (tmp_path / "run" / "metadata.jsonl").open("w") as file:
+        for copy in range(275):
+            file.writelines(json.dumps(r | {"id": f"{r['id']}~{copy}"}) + "\n" for r in rows)
+    table = tables.Table(tmp_path / "run")
+    assert len(table) == 11_001
+    arrays = [table.file, table.place, table.chains, table.step_row, table.intensity]
+    arrays += [c.codes for c in (table.split, table.status, table.operator, table.stage)]
+    assert sum(a.nbytes for a in arrays) < 80 * len(table)
+    read: list[int] = []
+    loads = json.loads
+    monkeypatch.setattr(json, "loads", lambda line: read.append(len(line)) or loads(line))
+    found = table.matching(tables.Filters(operator="lens_blur"))
+    page = table.read([int(row) for row in found[-6:]])
+    assert len(read) == 6
+    assert all("lens blur" in row["degradations"] for row in page)

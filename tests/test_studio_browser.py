@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import io
 import json
 import urllib.error
@@ -166,10 +167,11 @@ def test_every_tab_fits_and_every_control_has_a_name(
         add(page, "spatter")
         for name, there in (
             ("Degrade", ".dg-step"),
+            ("Ask", "[placeholder='What is on the table?']"),
+            ("Degrade", ".dg-step"),
             ("Grid", ".dg-grid figure"),
             ("Browse", ".dg-item img"),
             ("Report", "iframe.dg-report"),
-            ("Ask", "[placeholder='What is on the table?']"),
         ):
             tab(page, name)
             page.locator(there).first.wait_for()
@@ -334,6 +336,18 @@ def asked(studio: Studio, path: str, body: bytes | None = None, **headers: str) 
         return error.code, error.read().decode("utf-8", "replace")
 
 
+def announced(studio: Studio, path: str, size: int) -> int:
+    """The status for a body of that size, of which nothing is sent."""
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(studio.address).netloc)
+    connection.putrequest("POST", path)
+    connection.putheader("Content-Length", str(size))
+    connection.endheaders()
+    try:
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
 def event(studio: Studio, target: str, data: list[Any]) -> str:
     """What the server says to an event that no page of its own would send."""
     _, config = asked(studio, "/config")
@@ -369,8 +383,11 @@ def test_the_server_gives_no_file_and_fetches_nothing(studio: Studio) -> None:
     ):
         assert asked(studio, path)[0] == 404, path
     assert asked(studio, "/")[0] == 200
-    assert asked(studio, "/gradio_api/upload", b"x" * 3_000_000)[0] == 413
-    assert asked(studio, "/gradio_api/queue/join", b"x" * 2_000_000, **JSON)[0] == 413
+    port = urllib.parse.urlsplit(studio.address).port
+    assert asked(studio, "/", Host=f"evil.example:{port}")[0] == 403
+    assert asked(studio, "/", Host=f"localhost:{port}")[0] == 200
+    for path, size in (("upload", 3_000_000), ("queue/join", 2_000_000)):
+        assert announced(studio, f"/gradio_api/{path}", size) == 413
 
 
 def test_made_up_events_reach_nothing_that_was_not_given(studio: Studio) -> None:

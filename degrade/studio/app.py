@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from degrade.studio.browse_tab import BrowseTab
 from degrade.studio.draw_panel import DrawPanel
 from degrade.studio.edit_tab import EditTab
 from degrade.studio.grid_tab import GridTab
-from degrade.studio.guard import Guard
+from degrade.studio.guard import LOOPBACK, Guard
 from degrade.studio.report_tab import MakePage, ReportTab
 from degrade.studio.shelf import Shelf
 
@@ -117,6 +118,8 @@ def served(blocks: Any, limits: Limits, host: str, port: int, browser: bool) -> 
     with tempfile.TemporaryDirectory(prefix="degrade-studio-") as folder:
         # Uploads go there on their way, and nowhere else.
         os.environ["GRADIO_TEMP_DIR"] = folder
+        hosts = LOOPBACK if host in LOOPBACK else ()
+        guard = gateway.middleware(Guard, upload_mb=limits.upload_mb, hosts=hosts)
         blocks.queue(default_concurrency_limit=host_threads())
         try:
             _, address, _ = blocks.launch(
@@ -135,7 +138,7 @@ def served(blocks: Any, limits: Limits, host: str, port: int, browser: bool) -> 
                 strict_cors=True,
                 max_file_size=int(limits.upload_mb * 2**20),
                 state_session_capacity=SESSIONS,
-                app_kwargs={"middleware": gateway.middleware(Guard, limits.upload_mb)},
+                app_kwargs={"middleware": guard},
                 theme=theme(gr),
                 css=pieces.asset("studio.css"),
                 head=f"<script>{pieces.asset('studio.js')}</script>",
@@ -149,6 +152,7 @@ def served(blocks: Any, limits: Limits, host: str, port: int, browser: bool) -> 
 
 
 def wait() -> None:
-    """Sleep until interrupted."""
+    """Sleep until interrupted or told to end; uploads are removed then."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         threading.Event().wait()

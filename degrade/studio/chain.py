@@ -72,7 +72,7 @@ class Chain:
         for step in self.steps:
             if step.uid == uid:
                 return step
-        raise UserError("That step is not there any more.")
+        raise UserError("That step is not there any more. Reload the page if it still shows.")
 
     def _with(self, step: Step) -> Chain:
         steps = tuple(step if s.uid == step.uid else s for s in self.steps)

@@ -336,9 +336,11 @@ class EditTab:
         def run(photo: Photo, chain: Chain, full: bool, everything: bool, value: Any) -> Any:
             problem = ""
             try:
-                if name is None:
+                if value is None:  # an emptied box
+                    pass
+                elif name is None:
                     chain = chain.set_intensity(uid, value)
-                elif value is not None:
+                else:
                     chain = chain.set_value(uid, name, value)
             except UserError as error:
                 problem = str(error)

@@ -26,11 +26,11 @@ def gradio() -> Any:
     return gr
 
 
-def middleware(guard: Any, upload_mb: float) -> list[Any]:
+def middleware(guard: Any, **settings: Any) -> list[Any]:
     """A guard of the server, as gradio's application takes it."""
     from starlette.middleware import Middleware
 
-    return [Middleware(guard, upload_mb=upload_mb)]
+    return [Middleware(guard, **settings)]
 
 
 def port_to_use(host: str, port: int) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -19,6 +20,8 @@ _POST = re.compile(rf"{_API}/(queue/join|upload|cancel|reset)")
 _SLACK = 1 << 16  # of a request with a file: the form around it
 _EVENT_BYTES = 1 << 20
 """Largest event without a file: texts and numbers of controls."""
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _HEADERS = {
     # The page needs its own scripts and styles, pictures that it carries, and nothing from outside.
@@ -42,15 +45,23 @@ class Guard:
     Args:
         app: What to guard.
         upload_mb: Of a file, in MiB.
+        hosts: Names that a browser may call the server by; empty: any. On loopback a page from
+            elsewhere could otherwise reach it by a name of its own that leads here.
     """
 
-    def __init__(self, app: Any, upload_mb: float) -> None:
+    def __init__(self, app: Any, upload_mb: float, hosts: Collection[str] = ()) -> None:
         self.app, self.upload = app, int(upload_mb * 2**20) + _SLACK
+        self.hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The interface of ASGI."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        called = urlsplit(b"//" + headers.get(b"host", b"")).hostname or b""
+        if self.hosts and called.decode("latin-1") not in self.hosts:
+            await _answer(send, 403, b"call the studio by the address that it says")
             return
         path, method = scope["path"], scope["method"]
         allowed = {"GET": _GET, "HEAD": _GET, "POST": _POST}.get(method)
@@ -58,7 +69,7 @@ class Guard:
             await _answer(send, 404, b"not found")
             return
         most = self.upload if path.endswith("/upload") else _EVENT_BYTES
-        told = dict(scope["headers"]).get(b"content-length", b"0")
+        told = headers.get(b"content-length", b"0")
         if not told.isdigit() or int(told) > most:
             await _answer(send, 413, b"too large")
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from degrade.errors import UserError
 from degrade.images import EXTENSIONS
+from degrade.runs import PLAN, WORK
 from degrade.sources import printable, scan
 
 RUN, DATASET, CHAINS = "run.json", "dataset.json", "annotate.json"
@@ -58,6 +59,11 @@ def sorted_out(paths: Sequence[Path]) -> Shelf:
             raise UserError(
                 f"{name} {what}. Give pictures, folders of pictures, runs of `synth`, chains "
                 "of `annotate`, data sets of `build`, evaluations or reports."
+            )
+        elif (path / WORK / PLAN).is_file():
+            raise UserError(
+                f"{name} holds an unfinished job. Give the command that began it once more, then "
+                "this one."
             )
         elif (path / RUN).is_file() or (path / DATASET).is_file():
             shelf.tables[name] = path

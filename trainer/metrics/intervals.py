@@ -100,7 +100,7 @@ class Bootstrap:
         Raises:
             ValueError: Another number of rows.
 
-        Example:
+        Examples:
             >>> from trainer.metrics import accuracy
             >>> Bootstrap().estimate(accuracy([1, 1, 1, 1]), ["a", "b", "c", "d"])
             Estimate(value=1.0, low=0.397..., high=1.0, n=4, groups=4)
