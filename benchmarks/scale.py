@@ -223,7 +223,7 @@ def cost(args: argparse.Namespace, model: dict[str, Any]) -> dict[str, Any]:
             held = count * stored / 1e9
             requests = count * (puts * args.put_price + args.get_price) / 1000
             print(
-                f"| {count:,} | {fmt} | {hours:,.1f} | {hours / args.cores:,.1f} "
+                f"| {count:,} | {fmt} | {hours:,.1f} | {hours / args.cores:,.2f} "
                 f"| {hours * args.core_price:,.2f} | {held / 1000:,.2f} "
                 f"| {held * args.store_price:,.2f} | {requests:,.2f} |"
             )

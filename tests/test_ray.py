@@ -138,14 +138,14 @@ def test_a_killed_worker_costs_neither_a_row_nor_gives_one_twice(
 
 
 def command(src: Path, out: Path) -> list[str]:
-    options = ["--engine", "ray", "--ray-workers", "2", "--max-side", "64", "--quiet"]
+    options = ["--engine", "ray", "--ray-workers", "2", "--max-side", "64", "--copies", "3"]
     python = [sys.executable, "-W", "error", "-m", "degrade.cli", "synth"]
-    return [*python, str(src), str(out), *options]
+    return [*python, str(src), str(out), *options, "--quiet"]
 
 
 def test_a_driver_that_is_interrupted_or_killed_goes_on(tmp_path: Path, cluster: Any) -> None:
-    src = pictures(tmp_path / "src", 150)
-    synth(src, tmp_path / "local", max_side=64)
+    src = pictures(tmp_path / "src", 220)
+    synth(src, tmp_path / "local", max_side=64, copies=3)
     out = tmp_path / "ray"
     for number, end in enumerate((signal.SIGINT, signal.SIGKILL)):
         process = subprocess.Popen(command(src, out), stderr=subprocess.PIPE, text=True)
@@ -160,7 +160,7 @@ def test_a_driver_that_is_interrupted_or_killed_goes_on(tmp_path: Path, cluster:
         assert number or "the same command goes on" in said, said
         assert "Traceback" not in said
         assert not (out / "run.json").exists(), "it ended before it was killed"
-    on_ray(src, out, 2)
+    on_ray(src, out, 2, copies=3)
     assert tree(out) == tree(tmp_path / "local")
 
 
@@ -178,11 +178,13 @@ def test_a_broken_connection_stops_ray_and_the_same_command_goes_on(
     assert without_source(s3.tree("out")) == without_source(tree(tmp_path / "local"))
 
 
-@pytest.mark.usefixtures("small_shards")
 def test_a_stop_between_shards_keeps_what_is_committed(
-    tmp_path: Path, cluster: Any, src: Path
+    tmp_path: Path, cluster: Any, src: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, stop = Synth(src, tmp_path / "out", ROBUST, 0, Options(max_side=64)), Event()
+    # Many shards that take a while: the worker is ahead of what the driver has heard.
+    monkeypatch.setitem(workload.SHARD_SOURCES, "folder", 2)
+    options = Options(max_side=64, copies=10)
+    run, stop = Synth(src, tmp_path / "out", ROBUST, 0, options), Event()
 
     def stop_at_once(done: int, _: int) -> None:
         if done:
@@ -191,8 +193,8 @@ def test_a_stop_between_shards_keeps_what_is_committed(
     with pytest.raises(HaltedError):
         run.run(engine=RayEngine(workers=1), stop=stop.is_set, progress=stop_at_once)
     assert 0 < len(run.run_folder.missing(run.work.task.shards)) < run.work.task.shards
-    on_ray(src, tmp_path / "out", 2)
-    synth(src, tmp_path / "local", max_side=64)
+    on_ray(src, tmp_path / "out", 2, copies=10)
+    synth(src, tmp_path / "local", max_side=64, copies=10)
     assert tree(tmp_path / "out") == tree(tmp_path / "local")
 
 
