@@ -31,7 +31,8 @@ def plain(*tensors: torch.Tensor) -> bool:
 
     Neither autograd in either mode, nor a compiler, a tracer or ``vmap``: they do not see OpenCV.
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if tracing or torch.compiler.is_compiling():
         return False
     return all(
         t.device.type == "cpu" and t.dtype == torch.float32 and not t.requires_grad for t in tensors
