@@ -35,6 +35,8 @@ _PNG = (
 )
 _PNG_HEADER = 8 + 25
 """Bytes of the signature and of the IHDR chunk, behind which a profile stands."""
+WRITER = 2
+"""Part of a run's fingerprint: raised when :func:`encode` gives other bytes for the same pixels."""
 _LONGEST = {"png": 1_000_000, "webp": 16_383, "jpg": 65_500}
 """Pixels a side that libpng (by default), libwebp and libjpeg take."""
 _SAVE: dict[str, dict[str, Any]] = {

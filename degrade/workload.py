@@ -13,7 +13,7 @@ import torch
 
 from degrade import __version__, ops, shards
 from degrade.errors import UserError
-from degrade.images import Encoding
+from degrade.images import WRITER, Encoding
 from degrade.recipe import Recipe
 from degrade.runs import Run, split_counts
 from degrade.runtime import resolve_devices
@@ -213,6 +213,7 @@ def _settings(
         "max_pixels": o.max_pixels,
         "format": o.format,
         "encode": o.encode,
+        "writer": WRITER,
         "split": o.split,
         "device": device.type,
         "batch": batch,

@@ -23,7 +23,7 @@ import torch
 from datasets import load_dataset
 from PIL import Image
 
-from degrade import pipeline, recipe, runs, shards
+from degrade import pipeline, recipe, runs, shards, workload
 from degrade.errors import HaltedError, StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.making import Maker
@@ -223,6 +223,20 @@ def test_another_recipe_or_seed_is_refused_with_both_fingerprints(tmp_path: Path
     assert other.run()["already_finished"]
     with pytest.raises(UserError, match="finished run"):
         run.run()
+
+
+def test_a_run_that_began_with_another_writer_of_pictures_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would hold files of both: the same pixels, other bytes than the command gives."""
+    src, out = pictures(tmp_path / "src", 3), tmp_path / "out"
+    monkeypatch.setattr(workload, "WRITER", 1)
+    began = Synth(src, out, ROBUST, 0, Options()).run_folder
+    with began.opened(overwrite=False, resume=False):
+        assert began.matches()
+    monkeypatch.undo()
+    with pytest.raises(UserError, match=r"an unfinished run.*differ in: writer"):
+        synth(src, out)
 
 
 def test_a_finished_run_is_left_alone(tmp_path: Path) -> None:
