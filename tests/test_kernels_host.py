@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
 
 from degrade.kernels import blur, host, light, lowpass, places
@@ -136,5 +137,7 @@ def test_those_who_watch_see_every_step() -> None:
         assert tangent is not None
         assert torch.allclose(tangent, moved)
     assert torch.allclose(torch.vmap(light.to_linear)(x), light.to_linear(x), atol=1e-6)
+    with FakeTensorMode() as mode:
+        assert light.to_linear(mode.from_tensor(x)).shape == x.shape
     traced: Any = torch.jit.trace(light.to_linear, (x,), check_trace=False)  # type: ignore[no-untyped-call]
     assert torch.allclose(traced(x.flip(-1)), light.to_linear(x.flip(-1)), atol=1e-6)

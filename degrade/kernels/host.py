@@ -40,9 +40,9 @@ def plain(*tensors: torch.Tensor) -> bool:
 
 
 def _unwatched(t: torch.Tensor) -> bool:
-    """Whether it holds values, which it does not in ``vmap`` and ``jvp``, and no derivatives."""
+    """Whether it holds values, as in ``vmap``, ``jvp`` and fakes it does not; and no derivatives."""
     try:
-        t.data_ptr()
+        t.numpy()
     except RuntimeError:
         return False
     return forward_ad.unpack_dual(t).tangent is None  # type: ignore[no-untyped-call]
