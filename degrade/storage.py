@@ -309,7 +309,8 @@ def scratch(target: Place) -> Path:
     """A local name to write a file under, before :func:`publish` makes it the target."""
     if isinstance(target, Path):
         return target.with_name(f".{target.name}.tmp")
-    handle, name = tempfile.mkstemp(prefix="degrade-", suffix=f"-{target.name}"[-60:])
+    short = re.sub(r"[^\w.-]", "_", target.name, flags=re.ASCII)[-60:]  # no longer in bytes
+    handle, name = tempfile.mkstemp(prefix="degrade-", suffix=f"-{short}")
     os.close(handle)
     return Path(name)
 

@@ -377,6 +377,15 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
         storage.place("gs://bucket/src")
 
 
+def test_a_long_name_of_a_store_has_a_local_copy() -> None:
+    named = storage.place("memory://bucket") / ("\U0001f600" * 200 + ".csv")
+    assert isinstance(named, storage.Remote)
+    named.write_bytes(b"a,b")
+    with named.open(encoding="utf-8") as file:
+        assert file.read() == "a,b"
+    named.unlink()
+
+
 def test_local_names_are_local_paths() -> None:
     assert storage.place("a/b") == Path("a/b")
     assert storage.place("file:///a/b c") == Path("/a/b c")
