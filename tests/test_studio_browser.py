@@ -51,6 +51,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """The real command with pictures, a run, a data set, a report and a model to ask."""
     folder = tmp_path_factory.mktemp("studio")
     (folder / "photos").mkdir()
+    (folder / "tmp").mkdir()
     for number in range(30):
         Image.fromarray(picture(number)).save(folder / "photos" / f"Bild ü{number:02}.png")
     (folder / "photos" / "broken.png").write_bytes(b"no picture")
@@ -65,7 +66,12 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         limits = ["--max-pixels", "2000000", "--max-upload-mb", "2"]
         options = ["--no-browser", "--port", "0", *asks, *limits]
         with help_.command(
-            "studio", *shown, *options, cwd=folder, OPENAI_API_KEY="sk-test"
+            "studio",
+            *shown,
+            *options,
+            cwd=folder,
+            OPENAI_API_KEY="sk-test",
+            TMPDIR=str(folder / "tmp"),
         ) as address:
             yield Studio(address, folder)
 
@@ -295,6 +301,7 @@ def test_rubbish_and_huge_pictures_are_refused_and_a_good_one_is_taken(
         tab(page, "Command")
         page.locator("pre", has_text="synth 'schönes Bild.png'").wait_for()
         assert not seen.errors
+        assert not [p for p in (studio.folder / "tmp").rglob("*.png") if p.is_file()]
 
 
 def test_a_model_is_asked_and_a_report_is_shown(browser: Any, studio: Studio) -> None:
