@@ -409,6 +409,18 @@ def test_made_up_events_reach_nothing_that_was_not_given(studio: Studio) -> None
         assert "degrade-feed" not in said
 
 
+def test_an_event_that_names_an_address_is_refused_and_nothing_is_fetched(studio: Studio) -> None:
+    _, config = asked(studio, "/config")
+    for dependency in json.loads(config)["dependencies"]:
+        for path in ("http://127.0.0.1:9/x.png", "https://192.0.2.1/x.png"):
+            file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+            data: list[Any] = [[{"x": file}]] * len(dependency["inputs"])
+            body = {"data": data, "fn_index": dependency["id"], "session_hash": "away"}
+            sent = json.dumps(body).encode()
+            assert asked(studio, "/gradio_api/queue/join", sent, **JSON)[0] == 400
+    assert asked(studio, "/gradio_api/queue/join", b"[" * 100_000, **JSON)[0] == 400
+
+
 def test_the_command_says_at_once_what_it_cannot_do(studio: Studio) -> None:
     port = str(urllib.parse.urlsplit(studio.address).port)
     for options, message in (
