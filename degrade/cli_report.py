@@ -46,7 +46,7 @@ def report(
 
     page, counts = made(folder, samples, source)
     name = f"{folder.resolve().name}-report.html"
-    path = to or (folder.with_name(name) if isinstance(folder, Path) else Path(name))
+    path = to or (_beside(folder) / name if isinstance(folder, Path) else Path(name))
     if path.suffix.lower() not in {".html", ".htm"}:
         path = path / "report.html"
     data = page.encode("utf-8", "backslashreplace")
@@ -62,3 +62,8 @@ def report(
             f"Open {path}: {counts['rows']:,} pictures, {counts['samples']} of them shown, "
             f"{len(data) / 1e6:.1f} MB."
         )
+
+
+def _beside(folder: Path) -> Path:
+    """The folder that holds it, also where it is given as ``.`` or ``..``."""
+    return (folder if folder.name not in {"", ".."} else folder.resolve()).parent

@@ -98,14 +98,14 @@ def studio_command(
         if model:
             asked = Model(model, asker(model, base_url, endpoint, key_env, max_tokens))
         limits = app.Limits(max_upload_mb, max_pixels)
-        page = app.build(given, limits, app.Parts(report, asked))
+        parts = app.Parts(report, asked)
         if host not in LOOPBACK:
             err.print(
                 f"Listening on {host}: whoever reaches this machine there can use the page and see "
                 "what it was given. There is no password.",
                 style="yellow",
             )
-        with app.served(page, limits, host, port, browser) as address:
+        with app.served(given, limits, parts, host, port, browser) as address:
             if as_json:
                 print_json({"address": address})
             else:

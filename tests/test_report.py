@@ -279,6 +279,18 @@ def test_the_command_tells_by_what_it_is_given(made: dict[str, Path], tmp_path: 
     assert not (made["folder"] / "report.html").exists()
 
 
+def test_the_page_is_beside_the_run_also_where_one_stands_in_it(
+    made: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = made["folder"].with_name("run-report.html")
+    for here, given in ((".", "."), ("images", "..")):
+        beside.unlink(missing_ok=True)
+        monkeypatch.chdir(made["folder"] / here)
+        assert report(Path(given), "--quiet").exit_code == 0
+        assert beside.exists()
+        assert not list(made["folder"].rglob("*-report.html"))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -223,6 +223,17 @@ def test_a_large_picture_is_shown_reduced_and_its_texts_are_for_the_whole() -> N
     assert 'width="1920"' in looks.look(photo, made, full=True).after
 
 
+def test_no_event_shows_more_pixels_than_full_size_offers(monkeypatch: pytest.MonkeyPatch) -> None:
+    large = np.asarray(Image.fromarray(picture(3)).resize((1920, 1440)))
+    photo = photos.opened("large.png", images.encode(large, "png", None), MOST)
+    monkeypatch.setattr(looks, "FULL_PIXELS", 1920 * 1440 - 1)
+    look = looks.look(photo, Chain(photo.side).add("lens_blur"), full=True)
+    for shown in (look.after, looks.before(photo, full=True)):
+        assert 'width="960"' in shown
+    assert 'file="degraded-preview.png"' in look.after
+    assert "Shown and measured at 960 x 720 px" in look.figures
+
+
 def test_an_operator_that_refuses_the_picture_is_told_and_the_page_goes_on() -> None:
     tiny = photos.opened("t.png", images.encode(picture(1)[:6, :6], "png", None), MOST)
     refused = [

@@ -51,6 +51,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """The real command with pictures, a run, a data set, a report and a model to ask."""
     folder = tmp_path_factory.mktemp("studio")
     (folder / "photos").mkdir()
+    (folder / "tmp").mkdir()
     for number in range(30):
         Image.fromarray(picture(number)).save(folder / "photos" / f"Bild ü{number:02}.png")
     (folder / "photos" / "broken.png").write_bytes(b"no picture")
@@ -65,7 +66,12 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         limits = ["--max-pixels", "2000000", "--max-upload-mb", "2"]
         options = ["--no-browser", "--port", "0", *asks, *limits]
         with help_.command(
-            "studio", *shown, *options, cwd=folder, OPENAI_API_KEY="sk-test"
+            "studio",
+            *shown,
+            *options,
+            cwd=folder,
+            OPENAI_API_KEY="sk-test",
+            TMPDIR=str(folder / "tmp"),
         ) as address:
             yield Studio(address, folder)
 
@@ -295,6 +301,7 @@ def test_rubbish_and_huge_pictures_are_refused_and_a_good_one_is_taken(
         tab(page, "Command")
         page.locator("pre", has_text="synth 'schönes Bild.png'").wait_for()
         assert not seen.errors
+        assert not [p for p in (studio.folder / "tmp").rglob("*.png") if p.is_file()]
 
 
 def test_a_model_is_asked_and_a_report_is_shown(browser: Any, studio: Studio) -> None:
@@ -400,6 +407,18 @@ def test_made_up_events_reach_nothing_that_was_not_given(studio: Studio) -> None
     for name in (str(secret), "../secret.png", "/etc/passwd"):
         said = event(studio, "input", [name, None, True])
         assert "degrade-feed" not in said
+
+
+def test_an_event_that_names_an_address_is_refused_and_nothing_is_fetched(studio: Studio) -> None:
+    _, config = asked(studio, "/config")
+    for dependency in json.loads(config)["dependencies"]:
+        for path in ("http://127.0.0.1:9/x.png", "https://192.0.2.1/x.png"):
+            file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+            data: list[Any] = [[{"x": file}]] * len(dependency["inputs"])
+            body = {"data": data, "fn_index": dependency["id"], "session_hash": "away"}
+            sent = json.dumps(body).encode()
+            assert asked(studio, "/gradio_api/queue/join", sent, **JSON)[0] == 400
+    assert asked(studio, "/gradio_api/queue/join", b"[" * 100_000, **JSON)[0] == 400
 
 
 def test_the_command_says_at_once_what_it_cannot_do(studio: Studio) -> None:

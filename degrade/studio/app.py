@@ -99,12 +99,15 @@ def theme(gr: Any) -> Any:
 
 
 @contextmanager
-def served(blocks: Any, limits: Limits, host: str, port: int, browser: bool) -> Iterator[str]:
+def served(
+    shelf: Shelf, limits: Limits, parts: Parts, host: str, port: int, browser: bool
+) -> Iterator[str]:
     """Serve the page within the context; gives its address.
 
     Args:
-        blocks: From :func:`build`.
-        limits: For uploads.
+        shelf: What was given.
+        limits: For uploads and pictures.
+        parts: What the page shows besides.
         host: Address to listen on.
         port: From :func:`degrade.studio.gateway.port_to_use`.
         browser: Open it there.
@@ -116,8 +119,9 @@ def served(blocks: Any, limits: Limits, host: str, port: int, browser: bool) -> 
     keep_freed_memory()
     logging.getLogger("httpx").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="degrade-studio-") as folder:
-        # Uploads go there on their way, and nowhere else.
+        # Uploads go there on their way, and nowhere else: components ask for it when they are made.
         os.environ["GRADIO_TEMP_DIR"] = folder
+        blocks = build(shelf, limits, parts)
         hosts = LOOPBACK if host in LOOPBACK else ()
         guard = gateway.middleware(Guard, upload_mb=limits.upload_mb, hosts=hosts)
         blocks.queue(default_concurrency_limit=host_threads())

@@ -221,8 +221,7 @@ class EditTab:
             skipped = [gr.skip()] * (len(self.view) + 5)
             skipped[6] = pieces.alert(str(error))  # the figures
             return tuple(skipped)
-        offered = photo.reduced and photo.width * photo.height <= looks.FULL_PIXELS
-        full = gr.Checkbox(False, visible=offered)
+        full = gr.Checkbox(False, visible=looks.offered(photo))
         shown = looks.look(photo, chain, False, everything)
         return photo, full, looks.before(photo), chain, hash(chain), *shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
@@ -36,11 +37,16 @@ class _TooLargeError(Exception):
     """The body is above the limit."""
 
 
+class _RefusedError(Exception):
+    """The event is none that the page sends."""
+
+
 class Guard:
     """Answers 404 to all but the listed addresses, and 413 to bodies above the limits.
 
     gradio serves files of its cache, of the working folder's parts that are allowed, and fetches
-    addresses from elsewhere for a visitor; the studio uses none of it.
+    addresses from elsewhere for a visitor; the studio uses none of it. The last it does for an
+    event that names a file by its address: such an event is answered 400.
 
     Args:
         app: What to guard.
@@ -83,6 +89,22 @@ class Guard:
                 raise _TooLargeError
             return message
 
+        joined = False
+
+        async def whole() -> MutableMapping[str, Any]:
+            nonlocal joined
+            body, message = b"", await counted()
+            while not joined and message["type"] == "http.request":
+                body += message.get("body", b"")
+                joined = not message.get("more_body", False)
+                if joined:
+                    if _names_an_address(body):
+                        raise _RefusedError
+                    return {"type": "http.request", "body": body, "more_body": False}
+                message = await counted()
+            return message
+
+        read = whole if path.endswith("/join") else counted
         started = False
 
         async def headed(message: MutableMapping[str, Any]) -> None:
@@ -93,10 +115,30 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, counted, headed)
+            await self.app(scope, read, headed)
         except _TooLargeError:
             if not started:
                 await _answer(send, 413, b"too large")
+        except _RefusedError:
+            await _answer(send, 400, b"no event of the page")
+
+
+def _names_an_address(body: bytes) -> bool:
+    """Whether an event holds a file that is an address, or cannot be read."""
+    try:
+        left = [json.loads(body)]
+    except (ValueError, RecursionError):
+        return True
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            path = value.get("path")
+            if isinstance(path, str) and "://" in path:
+                return True
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return False
 
 
 async def _answer(send: Send, status: int, body: bytes) -> None:

@@ -39,9 +39,14 @@ class Look:
         return iter(vars(self).values())
 
 
+def offered(photo: Photo) -> bool:
+    """Whether the picture may be shown at its full size, whatever an event asks for."""
+    return photo.reduced and photo.width * photo.height <= FULL_PIXELS
+
+
 def before(photo: Photo, full: bool = False) -> str:
     """The clean picture, for the viewer."""
-    shown = photo.full() if full else photo.preview
+    shown = photo.full() if full and offered(photo) else photo.preview
     height, width = shown.shape[:2]
     uri = pieces.exact_uri(shown)
     return pieces.feed(VIEWER, width=width, height=height, before=uri)
@@ -55,10 +60,11 @@ def look(
     Args:
         photo: The picture.
         chain: For it.
-        full: At its full size; else its preview.
+        full: At its full size, where it is offered; else its preview.
         everything: Fix all draws in the recipe; see :func:`degrade.studio.texts.recipe`.
         problem: A mistake to tell of.
     """
+    full = full and offered(photo)
     clean = photo.full() if full else photo.preview
     try:
         made = pixels.degraded(clean, chain.records)
