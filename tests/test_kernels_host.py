@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from degrade.kernels import blur, host, light, lowpass, places
 
@@ -140,4 +141,5 @@ def test_those_who_watch_see_every_step() -> None:
     with FakeTensorMode() as mode:
         assert light.to_linear(mode.from_tensor(x)).shape == x.shape
     traced: Any = torch.jit.trace(light.to_linear, (x,), check_trace=False)  # type: ignore[no-untyped-call]
-    assert torch.allclose(traced(x.flip(-1)), light.to_linear(x.flip(-1)), atol=1e-6)
+    for recorded in (traced, make_fx(light.to_linear)(x)):
+        assert torch.allclose(recorded(x.flip(-1)), light.to_linear(x.flip(-1)), atol=1e-6)

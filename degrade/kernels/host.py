@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.autograd import forward_ad
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 Plane = npt.NDArray[np.float32]
 
@@ -32,7 +33,7 @@ def plain(*tensors: torch.Tensor) -> bool:
     Neither autograd in either mode, nor a compiler, a tracer or ``vmap``: they do not see OpenCV.
     """
     tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
-    if tracing or torch.compiler.is_compiling():
+    if tracing or torch.compiler.is_compiling() or _get_current_dispatch_mode():
         return False
     return all(
         t.device.type == "cpu" and t.dtype == torch.float32 and not t.requires_grad for t in tensors
@@ -40,7 +41,7 @@ def plain(*tensors: torch.Tensor) -> bool:
 
 
 def _unwatched(t: torch.Tensor) -> bool:
-    """Whether it holds values, as in ``vmap``, ``jvp`` and fakes it does not; and no derivatives."""
+    """Whether it holds values, unlike in ``vmap``, ``jvp`` and fakes, and no derivatives."""
     try:
         t.numpy()
     except RuntimeError:
