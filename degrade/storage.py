@@ -204,6 +204,8 @@ class Remote:
             try:
                 return getattr(_filesystem(self.protocol), method)(*args, **kwargs)
             except Exception as error:
+                if _archived(error):
+                    raise
                 if isinstance(error, PermissionError) or type(error).__name__ in _NO_KEYS:
                     raise StoppedError(
                         f"{self} was refused: {error}. Check the keys and rights that the "
@@ -224,6 +226,12 @@ class Remote:
 
 Place = Path | Remote
 """Where something is read or written."""
+
+
+def _archived(error: Exception) -> bool:
+    """Whether one object is in an archive of S3 and must be restored: it alone cannot be read."""
+    answer = getattr(error.__cause__, "response", None) or {}
+    return bool(answer.get("Error", {}).get("Code") == "InvalidObjectState")
 
 
 def _final(error: Exception) -> bool:

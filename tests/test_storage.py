@@ -313,6 +313,16 @@ def test_names_that_no_store_takes_go_to_quarantine(tmp_path: Path, s3: Store) -
     assert result["counts"]["failures"] == {"name_too_long": 1}
 
 
+def test_an_archived_object_goes_to_quarantine(tmp_path: Path, s3: Store) -> None:
+    upload(s3, pictures(tmp_path / "src", 3), "src")
+    place = {"Bucket": "bucket", "Key": "src/001.png"}
+    data = (tmp_path / "src" / "001.png").read_bytes()
+    s3.client.put_object(**place, Body=data, StorageClass="GLACIER")
+    counts = remote("s3://bucket/src", str(tmp_path / "out"))["counts"]
+    assert (counts["rows"], counts["failures"]) == (2, {"unreadable": 1})
+    assert "storage class" in (tmp_path / "out" / "quarantine.jsonl").read_text()
+
+
 # ------------------------------------------------------------------------------------- mistakes
 
 
