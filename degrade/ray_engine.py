@@ -24,6 +24,7 @@ from filelock import FileLock
 
 from degrade.errors import StoppedError, UserError
 from degrade.executor import Stop, local, threads_for
+from degrade.runs import host_threads
 from degrade.storage import Remote
 from degrade.workload import ShardJobs, Task
 
@@ -97,7 +98,7 @@ class RayEngine:
     def _connect(self, ray: Any) -> None:
         own: dict[str, Any] = {}
         if self.address is None:
-            cpus = self.workers if self.workers else len(os.sched_getaffinity(0))
+            cpus = host_threads(self.workers)
             own = {
                 "num_cpus": cpus,
                 "include_dashboard": False,

@@ -36,7 +36,11 @@ Progress = Callable[[int, int], None]
 
 def host_threads(asked: int | None = None) -> int:
     """Threads to work with: as many as were asked for, else one for each core that is ours."""
-    return asked or len(os.sched_getaffinity(0))
+    if asked:
+        return asked
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS and Windows tell no more
 
 
 def write_atomic(path: Place, data: bytes, durable: bool = False) -> None:

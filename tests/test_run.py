@@ -353,6 +353,13 @@ def test_foreign_folders_are_never_touched(tmp_path: Path) -> None:
             Synth(src, inside, ROBUST, 0, Options())
 
 
+def test_cores_are_counted_where_the_system_tells_of_no_affinity(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert (runs.host_threads(), runs.host_threads(3)) == (os.cpu_count(), 3)
+
+
 def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:
     src = pictures(tmp_path / "src", 400)
     process = subprocess.Popen(command(src, tmp_path / "out"))
