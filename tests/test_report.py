@@ -182,13 +182,14 @@ def test_names_cannot_break_the_page(made: dict[str, Path]) -> None:
     "options",
     [
         ["--recipe", "robust-r1"],
+        ["--recipe", "robust-r1", "--limit", "1"],
         ["--recipe", "single", "--op", "motion_blur", "--intensity", "0.4"],
         ["--recipe", "catalogue", "--families", "seen", "--seed", "5"],
         ["--recipe", "imagenet-c", "--op", "fog", "--encode", "jpg", "--max-side", "40"],
     ],
 )
 def test_the_command_asks_for_the_same_again(options: list[str], tmp_path: Path) -> None:
-    src = pictures(tmp_path / "src", 1)
+    src = pictures(tmp_path / "src", 2)
     command = ["synth", str(src), str(tmp_path / "out"), *options]
     assert CliRunner().invoke(app, command).exit_code == 0
     told, needs_file = asked.command(rows.Given(tmp_path / "out"))
