@@ -52,7 +52,8 @@ class Guard:
         app: What to guard.
         upload_mb: Of a file, in MiB.
         hosts: Names that a browser may call the server by; empty: any. On loopback a page from
-            elsewhere could otherwise reach it by a name of its own that leads here.
+            elsewhere could otherwise reach it by a name of its own that leads here. A page of
+            another origin may send it nothing either, such as files.
     """
 
     def __init__(self, app: Any, upload_mb: float, hosts: Collection[str] = ()) -> None:
@@ -68,6 +69,10 @@ class Guard:
         called = urlsplit(b"//" + headers.get(b"host", b"")).hostname or b""
         if self.hosts and called.decode("latin-1") not in self.hosts:
             await _answer(send, 403, b"call the studio by the address that it says")
+            return
+        origin = headers.get(b"origin")
+        if self.hosts and origin is not None and urlsplit(origin).netloc != headers[b"host"]:
+            await _answer(send, 403, b"another page may not use the studio")
             return
         path, method = scope["path"], scope["method"]
         allowed = {"GET": _GET, "HEAD": _GET, "POST": _POST}.get(method)
