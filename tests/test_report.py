@@ -323,13 +323,25 @@ def test_what_is_nothing_or_not_finished_is_refused(made: dict[str, Path], tmp_p
 def test_damage_is_named(made: dict[str, Path], tmp_path: Path) -> None:
     out = Path(shutil.copytree(made["folder"], tmp_path / "out"))
     (out / "metadata.jsonl").write_text('{"id": "a"}\n')
-    with pytest.raises(UserError, match="rows without 'applied'"):
+    with pytest.raises(UserError, match="rows without applied, file_name"):
         page.made(out, 3)
     (out / "metadata.jsonl").write_text('{"id": ')
     with pytest.raises(UserError, match="beyond row 0"):
         page.made(out, 3)
     (out / "run.json").write_text("{}")
     with pytest.raises(UserError, match="damaged"):
+        page.made(out, 3)
+
+
+@pytest.mark.parametrize("column", ["id", "width", "file_name", "source_path"])
+def test_a_row_that_lacks_something_is_named(
+    column: str, made: dict[str, Path], tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(made["folder"], tmp_path / "out"))
+    first, *others = (out / "metadata.jsonl").read_text("utf-8").splitlines()
+    kept = {k: v for k, v in json.loads(first).items() if k != column}
+    (out / "metadata.jsonl").write_text("\n".join([json.dumps(kept), *others]), "utf-8")
+    with pytest.raises(UserError, match=f"without {column}"):
         page.made(out, 3)
 
 
