@@ -114,6 +114,8 @@ def test_no_row_leads_out_of_its_folder(name: str, runs: dict[str, Path], tmp_pa
     row |= {"file_name": name, "source_path": name}
     assert "<img" not in cells.row_cells(table, 1, row, [tmp_path / "run"], MOST)
     assert shelf.inside(tmp_path / "run", "images/in.png")
+    shown = cells.row_cells(table, 1, {"id": "a", "applied": []}, [tmp_path / "run"], MOST)
+    assert "not in the run any more" in shown
 
 
 def test_damaged_files_are_told_and_the_rest_is_shown(
