@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from degrade.errors import UserError
+
 Pixels = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""
 
@@ -33,6 +35,8 @@ _PNG = (
 )
 _PNG_HEADER = 8 + 25
 """Bytes of the signature and of the IHDR chunk, behind which a profile stands."""
+_LONGEST = {"png": 1_000_000, "webp": 16_383, "jpg": 65_500}
+"""Pixels a side that libpng (by default), libwebp and libjpeg take."""
 _SAVE: dict[str, dict[str, Any]] = {
     "webp": {"format": "WEBP", "lossless": True, "quality": 0, "method": 0},
     "jpg": {"format": "JPEG", "quality": JPEG_QUALITY, "subsampling": "4:4:4"},
@@ -143,8 +147,27 @@ def extension(encoding: Encoding, source_format: str) -> str:
     return _KEPT.get(source_format, "png") if encoding == "keep" else encoding
 
 
+def check_sides(pixels: Pixels, ext: str) -> None:
+    """See that :func:`encode` can write a picture of this size.
+
+    Raises:
+        UserError: A side is longer than the format holds.
+    """
+    longest = max(pixels.shape[:2])
+    if longest > _LONGEST[ext]:
+        raise UserError(
+            f"{ext} holds {_LONGEST[ext]} pixels a side and the picture has {longest}; reduce it "
+            "with --max-side, or write another format"
+        )
+
+
 def encode(pixels: Pixels, ext: str, icc: bytes | None) -> bytes:
-    """Encode RGB as ``png`` or ``webp`` (both lossless) or ``jpg`` (quality 95, 4:4:4)."""
+    """Encode RGB as ``png`` or ``webp`` (both lossless) or ``jpg`` (quality 95, 4:4:4).
+
+    Raises:
+        UserError: A side is longer than the format can hold.
+    """
+    check_sides(pixels, ext)
     if ext == "png":
         return _png(pixels, icc)
     buffer = io.BytesIO()

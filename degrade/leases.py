@@ -3,8 +3,9 @@
 A store knows no locks. The holder of a lease puts an object that must not exist yet, and puts it
 again with another number while it works. A newcomer takes over what no longer changes: at once
 where the holder ran on this machine and is gone, else after watching it for three beats. Two
-newcomers at the same moment are told apart by reading back who was last. Work is made so that
-even two holders of the same command would write the same bytes.
+newcomers at the same moment are told apart by reading back who was last; whom that comes too late
+for, or who slept, finds out at the next beat and commits no more. Work is made so that even two
+holders of the same command would write the same bytes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -31,6 +33,7 @@ BEAT = 10.0
 _HELD: set[str] = (
     set()
 )  # tokens of this process; one that could not be taken back is not among them
+_LOST: set[str] = set()  # locks that this process held and another took over
 
 
 @contextmanager
@@ -54,6 +57,19 @@ def held(lock: Place) -> Iterator[None]:
         raise _taken(lock.parent) from None
 
 
+def check(lock: Place) -> None:
+    """See that a lock which this process holds, if it does, was not taken over.
+
+    Raises:
+        StoppedError: It was.
+    """
+    if str(lock) in _LOST:
+        raise StoppedError(
+            f"Another process took over {lock.parent}, as this one gave no sign for a while. "
+            "Nothing already written is lost: give the same command when that one is done."
+        )
+
+
 def _taken(folder: Place, holder: str = "") -> UserError:
     return UserError(f"Another process is at work in {folder}{holder}.")
 
@@ -62,6 +78,7 @@ def _taken(folder: Place, holder: str = "") -> UserError:
 def _leased(lock: Remote) -> Iterator[None]:
     lease: dict[str, Any] = {
         "host": socket.gethostname(),
+        "space": _space(),
         "pid": os.getpid(),
         "token": uuid.uuid4().hex,
         "beat": 0,
@@ -83,6 +100,7 @@ def _leased(lock: Remote) -> Iterator[None]:
             # What goes wrong here the work itself meets as well, and says so.
             with suppress(OSError, StoppedError):
                 if not ours():
+                    _LOST.add(str(lock))
                     return
                 soon.write_bytes(_bytes(lease))
 
@@ -95,6 +113,7 @@ def _leased(lock: Remote) -> Iterator[None]:
         _HELD.discard(lease["token"])
         ended.set()
         beating.join()
+        _LOST.discard(str(lock))
         with suppress(OSError, StoppedError):
             if ours():
                 soon.unlink(missing_ok=True)
@@ -123,7 +142,8 @@ def _wait_for_its_end(lock: Remote) -> None:
     first = _read(lock)
     if first is None:
         return
-    if not (first["host"] == socket.gethostname() and _gone(first["pid"], first["token"])):
+    here = (first["host"], first.get("space")) == (socket.gethostname(), _space())
+    if not (here and _gone(first["pid"], first["token"])):
         for _ in range(6):
             time.sleep(BEAT / 2)
             now = _read(lock)
@@ -131,7 +151,16 @@ def _wait_for_its_end(lock: Remote) -> None:
                 return
             if now != first:
                 raise _taken(lock.parent, f" ({now['host']}, process {now['pid']})")
-    lock.unlink(missing_ok=True)
+    if _read(lock) == first:  # another newcomer may have been quicker
+        lock.unlink(missing_ok=True)
+
+
+def _space() -> str:
+    """What process numbers count in: containers and machines of one name have their own."""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    return ""
 
 
 def _gone(pid: int, token: str) -> bool:

@@ -166,10 +166,14 @@ class Maker:
                 return _failure(job, "unreadable", "not a regular file")
             data = path.read_bytes()
             picture = images.decode(data, options.max_pixels, options.max_side)
+            ext = images.extension(options.encode, picture.format)
+            images.check_sides(picture.pixels, ext)
         except OSError as error:
             return _failure(job, "unreadable", error.strerror or str(error))
         except UnreadableError as error:
             return _failure(job, error.reason, error.detail)
+        except UserError as error:
+            return _failure(job, "too_long_to_write", str(error))
         return Loaded(job, picture, data)
 
     def _pieces(self, loaded: Loaded) -> list[Piece]:

@@ -23,7 +23,7 @@ from typing import Any, Generic, Self, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from degrade.errors import StoppedError, UserError
-from degrade.leases import held
+from degrade.leases import check, held
 from degrade.schema import Record
 from degrade.storage import Place, publish, scratch
 
@@ -261,7 +261,12 @@ class Run(Generic[S]):
         return [index for index in range(count) if self._path(index).name not in done]
 
     def commit(self, marker: S) -> None:
-        """Write a shard's marker: from now on it is done."""
+        """Write a shard's marker: from now on it is done.
+
+        Raises:
+            StoppedError: Another process took over the folder.
+        """
+        check(self.out / LOCK)
         data = marker.model_dump_json().encode()
         write_atomic(self._path(marker.index), data, durable=True)
 
@@ -301,7 +306,11 @@ class Run(Generic[S]):
             count: Number of shards, all committed.
             counts: Summarises the shards, which it must read to the end.
             extra: Further keys of the summary.
+
+        Raises:
+            StoppedError: Another process took over the folder.
         """
+        check(self.out / LOCK)
         tables = {name: scratch(self.out / name) for name in self._tables}
         try:
             with ExitStack() as stack:

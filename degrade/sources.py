@@ -152,7 +152,9 @@ class OutputNames:
     """Names to write under, without extension, unique even where case does not count.
 
     ``cat.jpg`` becomes ``cat``; of ``cat.jpg`` and ``cat.png`` in one folder the second becomes
-    ``cat.png``, and so on. Only names that are not simply their source's are kept.
+    ``cat.png``, and so on. A store may hold ``a//b`` and ``../b``, which on a disk are other files:
+    there an empty part becomes ``%``, and the dots ``%2E``. Only names that are not simply their
+    source's are kept.
 
     Args:
         sources: In the order of the listing.
@@ -181,10 +183,11 @@ class OutputNames:
         taken: set[str] = set()
         for i, source in enumerate(self._sources):
             stem = _stem(source.id)
-            candidates = iter([stem, source.id])
+            whole = _below(source.id)
+            candidates = iter([stem, whole])
             number = 2
             while True:
-                name = next(candidates, f"{source.id}-{number}")
+                name = next(candidates, f"{whole}-{number}")
                 number += 1
                 keys = _keys(name, suffixes)
                 if not keys & taken:
@@ -195,8 +198,17 @@ class OutputNames:
 
 
 def _stem(identity: str) -> str:
-    path = PurePosixPath(identity)
-    return str(path.with_suffix("")) if path.suffix.lower() in EXTENSIONS else identity
+    name = _below(identity)
+    path = PurePosixPath(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in EXTENSIONS else name
+
+
+_PART = re.compile(r"(?:^|(?<=/))(\.{0,2})(?=/)")
+
+
+def _below(identity: str) -> str:
+    """The name without parts that a file system does not take for names of folders."""
+    return _PART.sub(lambda part: part[1].replace(".", "%2E") or "%", identity)
 
 
 def _keys(name: str, suffixes: Sequence[str]) -> set[str]:

@@ -14,8 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from degrade.errors import StoppedError
-from degrade.runs import Progress, pretty, write_atomic
+from degrade.errors import StoppedError, UserError
+from degrade.runs import PLAN, WORK, Progress, pretty, write_atomic
 from degrade.schema import Record
 from degrade.storage import Place
 
@@ -84,8 +84,12 @@ def measured(
         del counted[1:-1]
         progress(done, total)
 
+    mistaken = False
     try:
         yield told
+    except UserError:
+        mistaken = True
+        raise
     finally:
         sources = counted[-1][1] - counted[0][1] if counted else 0
         if sources:
@@ -95,4 +99,6 @@ def measured(
             )
             # What keeps it from being written has stopped the run too, and was told of there.
             with suppress(OSError, StoppedError):
-                note(folder, session)
+                # A run that a mistake ended before anything was committed is gone.
+                if not mistaken or (folder / WORK / PLAN).exists():
+                    note(folder, session)

@@ -73,10 +73,10 @@ def test_items_that_cannot_be_used_are_in_no_level_and_have_a_reason(
 
     normal = Maker.degrade
 
-    def refuses(self: Any, pieces: list[Any]) -> Any:
+    def refuses(self: Any, pieces: list[Any], device: Any) -> Any:
         if pieces[0].loaded.job.source.id == "houses/0002":
             return ["too small for this codec"] * len(pieces)
-        return normal(self, pieces)
+        return normal(self, pieces, device)
 
     monkeypatch.setattr(Maker, "degrade", refuses)
     result = build(tmp_path / "out", recipe(9, {"broken": [5], "missing": [7]}))

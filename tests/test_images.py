@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from degrade import images
+from degrade.errors import UserError
 from degrade.images import UnreadableError, decode
 
 MAX = 10_000_000
@@ -125,3 +126,16 @@ def test_keep_follows_the_source_and_jpg_is_noted() -> None:
     assert images.extension("webp", "JPEG") == "webp"
     assert "95" in images.described("jpg")
     assert images.described("png").endswith("lossless")
+
+
+@pytest.mark.parametrize(
+    ("ext", "longest"), [("png", 1_000_000), ("webp", 16_383), ("jpg", 65_500)]
+)
+def test_the_longest_side_that_a_format_holds_is_written_and_no_longer_one(
+    ext: str, longest: int
+) -> None:
+    for shape in ((1, longest, 3), (longest, 1, 3)):
+        data = images.encode(np.zeros(shape, np.uint8), ext, None)
+        assert images.decode(data, longest).pixels.shape == shape
+    with pytest.raises(UserError, match=f"{ext} holds {longest} pixels"):
+        images.encode(np.zeros((1, longest + 1, 3), np.uint8), ext, None)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 
 from degrade.kernels import blur, host, light, lowpass, places
 
@@ -98,3 +100,41 @@ def test_gradients_go_the_way_of_torch() -> None:
     places.warp(made, shift, shift).sum().backward()
     assert x.grad is not None
     assert (x.grad > 0.0).all()
+
+
+def test_the_defaults_of_the_process_do_not_matter() -> None:
+    x, psf, where = pictures(9, 12), torch.ones(2, 1, 3, 3) / 9.0, torch.full((2, 4, 5, 2), 3.3)
+    transfer, kind = torch.ones(2, 12, 9), torch.get_default_dtype()
+    works = (
+        lambda: blur.convolve(x, psf),
+        lambda: blur.filtered(x, transfer, 1),
+        lambda: places.sample(x, where),
+    )
+    for work in works:
+        before = work()
+        with torch.device("meta"):
+            assert torch.equal(work(), before)
+        try:
+            torch.set_default_dtype(torch.float64)
+            assert work().dtype == torch.float32
+        finally:
+            torch.set_default_dtype(kind)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_those_who_watch_see_every_step() -> None:
+    """Forward derivatives and traces would otherwise be wrong without a word."""
+    x, psf = pictures(9, 12), torch.ones(2, 1, 3, 3) / 9.0
+    slope = torch.full_like(x, 1e-3)
+    for work in (light.to_linear, light.to_srgb, lambda x: blur.convolve(x, psf)):
+        moved = torch.func.jvp(work, (x,), (slope,))[1]
+        backward = torch.func.vjp(work, x)[1](torch.ones_like(x))[0]
+        assert torch.allclose(moved.sum(), (backward * slope).sum(), rtol=1e-4)
+        with forward_ad.dual_level():
+            dual = work(forward_ad.make_dual(x, slope))  # type: ignore[no-untyped-call]
+            tangent = forward_ad.unpack_dual(dual).tangent  # type: ignore[no-untyped-call]
+        assert tangent is not None
+        assert torch.allclose(tangent, moved)
+    assert torch.allclose(torch.vmap(light.to_linear)(x), light.to_linear(x), atol=1e-6)
+    traced: Any = torch.jit.trace(light.to_linear, (x,), check_trace=False)  # type: ignore[no-untyped-call]
+    assert torch.allclose(traced(x.flip(-1)), light.to_linear(x.flip(-1)), atol=1e-6)

@@ -421,6 +421,21 @@ def test_bad_files_go_to_quarantine_with_a_reason_and_the_run_goes_on(tmp_path: 
     assert differing(tmp_path / "out") == []
 
 
+@pytest.mark.parametrize(("encode", "batch"), [("webp", 1), ("webp", 8), ("jpg", 1), ("png", 1)])
+def test_a_picture_too_long_for_its_format_does_not_stop_the_others(
+    tmp_path: Path, encode: str, batch: int
+) -> None:
+    src, longest = pictures(tmp_path / "src", 2), {"png": 1_000_000, "webp": 16_383, "jpg": 65_500}
+    Image.new("RGB", (longest[encode] + 1, 1)).save(src / "long.png")
+    chosen = recipe.load("single").narrowed(["gaussian_noise"], 0.2)
+    for fmt in ("folder", "parquet"):
+        options: dict[str, Any] = {"recipe": chosen, "batch": batch, "encode": encode}
+        counts = synth(src, tmp_path / fmt, format=fmt, **options)["counts"]
+        assert (counts["rows"], counts["failures"]) == (2, {"too_long_to_write": 1})
+    failure = json.loads((tmp_path / "folder" / "quarantine.jsonl").read_text())
+    assert f"holds {longest[encode]} pixels a side" in failure["detail"]
+
+
 def test_pictures_that_all_fail_still_make_a_run(tmp_path: Path) -> None:
     src = tmp_path / "src"
     src.mkdir()

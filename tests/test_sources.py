@@ -63,3 +63,16 @@ def test_output_names_never_collide() -> None:
     assert names[-1] == "b/a"
     written = [f"{n}{s}".casefold() for n in names for s in suffixes]
     assert len(set(written)) == len(written)
+
+
+def test_keys_of_a_store_become_names_below_the_folder_each_its_own(tmp_path: Path) -> None:
+    ids = ["../../up.jpg", "a/../b.jpg", "a/./b.jpg", "a//b.jpg", "a/b.jpg", "b.jpg", "/b.jpg"]
+    ids += [f"{i[:-4]}.png" for i in ids] + ["a/..jpg", "...a/b..jpg"]
+    folder = tmp_path / "out"
+    written = [
+        (folder / f"{name}.png").resolve()
+        for name in OutputNames([Source(i, i) for i in ids], [""])
+    ]
+    assert len({str(path).casefold() for path in written}) == len(ids)
+    assert all(path.is_relative_to(folder) for path in written)
+    assert list(OutputNames([Source("a/b.jpg", "a/b.jpg")], [""])) == ["a/b"]

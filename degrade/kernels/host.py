@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.autograd import forward_ad
 
 Plane = npt.NDArray[np.float32]
 
@@ -26,14 +27,25 @@ _FAR = 4.0  # sizes outside: OpenCV mirrors farther places a step at a time, wit
 
 
 def plain(*tensors: torch.Tensor) -> bool:
-    """Whether all are float32 in the memory of the host and outside of autograd."""
-    return (
-        all(
-            t.device.type == "cpu" and t.dtype == torch.float32 and not t.requires_grad
-            for t in tensors
-        )
-        and not torch.compiler.is_compiling()
-    )
+    """Whether all are float32 in the memory of the host, and nobody watches what is done to them.
+
+    Neither autograd in either mode, nor a compiler, a tracer or ``vmap``: they do not see OpenCV.
+    """
+    tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    if tracing or torch.compiler.is_compiling():
+        return False
+    return all(
+        t.device.type == "cpu" and t.dtype == torch.float32 and not t.requires_grad for t in tensors
+    ) and all(map(_unwatched, tensors))
+
+
+def _unwatched(t: torch.Tensor) -> bool:
+    """Whether it holds values, which it does not in ``vmap`` and ``jvp``, and no derivatives."""
+    try:
+        t.data_ptr()
+    except RuntimeError:
+        return False
+    return forward_ad.unpack_dual(t).tangent is None  # type: ignore[no-untyped-call]
 
 
 def exp_(x: torch.Tensor) -> torch.Tensor:
@@ -85,7 +97,7 @@ def sample(
     Returns:
         (B, C, H', W').
     """
-    out = torch.empty((*x.shape[:2], *columns.shape[1:]))
+    out = x.new_empty((*x.shape[:2], *columns.shape[1:]))
     places = [np.ascontiguousarray(t.numpy()) - np.float32(0.5) for t in (columns, rows)]
     if padding != "reflection":  # beyond two pixels all are alike, and fit OpenCV's integers
         for place, size in zip(places, (x.shape[-1], x.shape[-2]), strict=True):
@@ -112,7 +124,7 @@ def convolve(x: torch.Tensor, psf: torch.Tensor, rows: int, columns: int) -> tor
         (B, C, H, W).
     """
     pad = psf.shape[-1] // 2
-    out = torch.empty(x.shape)
+    out = x.new_empty(x.shape)
     for target, picture, kernels in zip(out.numpy(), x.numpy(), psf.numpy(), strict=True):
         spectra = []
         for kernel in kernels:
@@ -139,7 +151,7 @@ def filtered(x: torch.Tensor, transfer: torch.Tensor, pad: int) -> torch.Tensor:
         (B, C, H, W).
     """
     rows, columns = transfer.shape[-2], 2 * (transfer.shape[-1] - 1)
-    out = torch.empty(x.shape)
+    out = x.new_empty(x.shape)
     for target, picture, half in zip(out.numpy(), x.numpy(), transfer.numpy(), strict=True):
         weights = _packed(half)
         for c, plane in enumerate(picture):
