@@ -104,7 +104,7 @@ class Synth:
                 progress(done, len(work))
         if stop() and done < len(work):
             raise HaltedError(f"{done:,} of {len(work):,} source pictures")
-        folder.finish(task.shards, shards.counts, {"ignored_files": work.listing.ignored})
+        folder.finish(task.shards, shards.counts, work.told)
 
 
 # ---------------------------------------------------------------------------- the local engine

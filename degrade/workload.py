@@ -159,6 +159,12 @@ class Workload:
         """Number of sources."""
         return len(self._sources)
 
+    @property
+    def told(self) -> dict[str, int]:
+        """What the summary says of the listing besides; ``limit`` where it left sources out."""
+        told, limit = {"ignored_files": self.listing.ignored}, self.task.options.limit
+        return told | ({"limit": limit} if limit and limit < len(self.listing.sources) else {})
+
     def size(self, index: int) -> int:
         """Number of sources of a shard."""
         return len(self._shards[index])

@@ -39,6 +39,12 @@ def test_the_index_and_the_navigation_have_every_operator_once() -> None:
         assert nav.count(f"/{name}.md'") == 1
 
 
+def test_the_navigation_has_every_page() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text("utf-8") + str(reference.nav())
+    for path in (ROOT / "docs").glob("*.md"):
+        assert re.search(rf"[ '\"]{re.escape(path.name)}\b", nav), path.name
+
+
 def test_the_command_line_is_told_in_full() -> None:
     text = reference.command_line()
     headings = re.findall(r"^#+ `(degrade-cli .*)`$", text, re.MULTILINE)

@@ -182,13 +182,14 @@ def test_names_cannot_break_the_page(made: dict[str, Path]) -> None:
     "options",
     [
         ["--recipe", "robust-r1"],
+        ["--recipe", "robust-r1", "--limit", "1"],
         ["--recipe", "single", "--op", "motion_blur", "--intensity", "0.4"],
         ["--recipe", "catalogue", "--families", "seen", "--seed", "5"],
         ["--recipe", "imagenet-c", "--op", "fog", "--encode", "jpg", "--max-side", "40"],
     ],
 )
 def test_the_command_asks_for_the_same_again(options: list[str], tmp_path: Path) -> None:
-    src = pictures(tmp_path / "src", 1)
+    src = pictures(tmp_path / "src", 2)
     command = ["synth", str(src), str(tmp_path / "out"), *options]
     assert CliRunner().invoke(app, command).exit_code == 0
     told, needs_file = asked.command(rows.Given(tmp_path / "out"))
@@ -322,13 +323,25 @@ def test_what_is_nothing_or_not_finished_is_refused(made: dict[str, Path], tmp_p
 def test_damage_is_named(made: dict[str, Path], tmp_path: Path) -> None:
     out = Path(shutil.copytree(made["folder"], tmp_path / "out"))
     (out / "metadata.jsonl").write_text('{"id": "a"}\n')
-    with pytest.raises(UserError, match="rows without 'applied'"):
+    with pytest.raises(UserError, match="rows without applied, file_name"):
         page.made(out, 3)
     (out / "metadata.jsonl").write_text('{"id": ')
     with pytest.raises(UserError, match="beyond row 0"):
         page.made(out, 3)
     (out / "run.json").write_text("{}")
     with pytest.raises(UserError, match="damaged"):
+        page.made(out, 3)
+
+
+@pytest.mark.parametrize("column", ["id", "width", "file_name", "source_path"])
+def test_a_row_that_lacks_something_is_named(
+    column: str, made: dict[str, Path], tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(made["folder"], tmp_path / "out"))
+    first, *others = (out / "metadata.jsonl").read_text("utf-8").splitlines()
+    kept = {k: v for k, v in json.loads(first).items() if k != column}
+    (out / "metadata.jsonl").write_text("\n".join([json.dumps(kept), *others]), "utf-8")
+    with pytest.raises(UserError, match=f"without {column}"):
         page.made(out, 3)
 
 

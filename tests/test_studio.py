@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import io
 import json
 import shutil
@@ -274,6 +275,12 @@ def test_the_grid_has_the_intensities_asked_for() -> None:
     for wrong in ("", "a", "1.5", "nan", "0.1 " * 13):
         with pytest.raises(UserError, match="numbers from 0 to 1"):
             grid_tab.numbers(wrong)
+
+
+def test_the_grids_command_takes_no_name_for_an_option() -> None:
+    photo = photos.opened("-a b.jpg", (PHOTOS / "cat.jpg").read_bytes(), MOST)
+    shown = html.unescape(grid_tab.grid(photo, Chain(photo.side), "fog", [0.5]))
+    assert "preview './-a b.jpg' sheet.png --op fog" in shown
 
 
 def test_a_drawn_chain_has_the_id_that_synth_gives(tmp_path: Path) -> None:

@@ -75,7 +75,8 @@ def test_filters_find_the_rows_that_the_records_say(kind: str, runs: dict[str, P
     assert ids(stage="transmission", low=0.5, high=0.7) == strong
     assert strong
     bare = [r["id"] for r in rows if not r["applied"]]
-    assert ids(operator=tables.CLEAN, status="ok") == bare
+    assert ids(operator=tables.CLEAN) == bare  # and nothing of the quarantine
+    assert (tables.CLEAN in table.operators) == bool(bare)
     assert ids(status="not_a_picture") == ["broken.png"]
     assert table.splits == (["train"] if kind == "parquet" else [])
 
@@ -113,6 +114,8 @@ def test_no_row_leads_out_of_its_folder(name: str, runs: dict[str, Path], tmp_pa
     row |= {"file_name": name, "source_path": name}
     assert "<img" not in cells.row_cells(table, 1, row, [tmp_path / "run"], MOST)
     assert shelf.inside(tmp_path / "run", "images/in.png")
+    shown = cells.row_cells(table, 1, {"id": "a", "applied": []}, [tmp_path / "run"], MOST)
+    assert "not in the run any more" in shown
 
 
 def test_damaged_files_are_told_and_the_rest_is_shown(

@@ -393,6 +393,16 @@ def test_the_server_gives_no_file_and_fetches_nothing(studio: Studio) -> None:
     port = urllib.parse.urlsplit(studio.address).port
     assert asked(studio, "/", Host=f"evil.example:{port}")[0] == 403
     assert asked(studio, "/", Host=f"localhost:{port}")[0] == 200
+    form = {"Content-Type": "multipart/form-data; boundary=B"}
+    part = (
+        b'--B\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n \r\n--B--'
+    )
+    for origin, status in (
+        ("http://evil.example", 403),
+        ("null", 403),
+        (f"http://127.0.0.1:{port}", 200),
+    ):
+        assert asked(studio, "/gradio_api/upload", part, Origin=origin, **form)[0] == status
     for path, size in (("upload", 3_000_000), ("queue/join", 2_000_000)):
         assert announced(studio, f"/gradio_api/{path}", size) == 413
 

@@ -304,7 +304,7 @@ def ask(
     """Answer a question about a picture, the chain shown by parts; exit 3 where it is no chain.
 
     Examples:
-        degrade-cli ask photo.jpg "Fake?" --choice bears --choice knife --model out
+        degrade-cli ask photo.jpg "Who is it?" --choice cat --choice dog --model out
 
         degrade-cli ask photo.jpg "Where is this?" --model gpt-4o-mini --endpoint
     """

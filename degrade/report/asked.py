@@ -18,7 +18,7 @@ _OPTIONS: dict[str, Any] = {"seed": 0, "copies": 1, "max_side": None, "max_pixel
 _OPTIONS |= {"format": "folder", "encode": "png", "split": "train"}
 _LINES = {
     "source": "source",
-    "sources": "pictures in it",
+    "sources": "pictures of it",
     "seed": "seed",
     "copies": "copies of each",
     "max_side": "reduced to a side of",
@@ -77,6 +77,8 @@ def command(given: Given) -> tuple[str, bool]:
         value = given.settings.get(key, default)
         if value != default:
             words += [f"--{key.replace('_', '-')}", str(value)]
+    if "limit" in given.info:
+        words += ["--limit", str(given.info["limit"])]
     return shlex.join(words), wanted is None
 
 

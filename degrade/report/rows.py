@@ -92,13 +92,15 @@ class Given:
         Raises:
             UserError: A file is missing or damaged.
         """
+        needed = {"id", "applied", "width", "height"}
+        needed |= set() if self.in_parquet else {"file_name", "source_path"}
         for number, path in enumerate(self.files):
             place = -1
             try:
                 for place, fields in enumerate(self._read(path)):
+                    if lacking := needed - fields.keys():
+                        raise UserError(f"{path} has rows without {', '.join(sorted(lacking))}.")
                     yield Told(number, place, fields, _APPLIED.validate_python(fields["applied"]))
-            except KeyError as error:
-                raise UserError(f"{path} has rows without {error}.") from None
             except (OSError, ValueError) as error:  # ValueError: JSON, Arrow and pydantic alike
                 raise UserError(f"Cannot read {path} beyond row {place + 1}: {error}") from None
 

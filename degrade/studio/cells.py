@@ -62,13 +62,21 @@ def _pictures(
     if "image" in row:
         clean, degraded = ((row.get(n) or {}).get("bytes") for n in ("clean_image", "image"))
         return clean or "not in the file", degraded or "not in the file"
-    path = inside(table.folder, str(row["file_name"]))
-    degraded = path.read_bytes() if path else "not in the run any more"
+    degraded = _read(inside(table.folder, str(row.get("file_name")))) or "not in the run any more"
     for folder in folders:
-        recorded = os.path.relpath(str(find(folder, str(row["source_path"]))), folder)
-        if path := inside(folder, recorded):
-            return path.read_bytes(), degraded
+        source = str(row.get("source_path"))
+        recorded = os.path.relpath(str(find(folder, source)), folder)
+        if data := _read(inside(folder, recorded)):
+            return data, degraded
     return "not in a folder that the studio was given: give the run's source beside it", degraded
+
+
+def _read(path: Path | None) -> bytes | str:
+    """A file, or why it cannot be read; empty where there is none."""
+    try:
+        return path.read_bytes() if path else ""
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _picture(data: bytes | str, what: str, name: str, max_pixels: int) -> str:

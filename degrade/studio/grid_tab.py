@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from degrade import ops
@@ -12,7 +11,7 @@ from degrade.studio import pieces, pixels
 from degrade.studio.chain import Chain, fixed
 from degrade.studio.edit_tab import EditTab
 from degrade.studio.photos import Photo, reduced
-from degrade.studio.texts import values
+from degrade.studio.texts import quoted, values
 
 _SIDE = 480
 _MOST = 12
@@ -98,8 +97,7 @@ def grid(photo: Photo, chain: Chain, name: str, intensities: list[float]) -> str
         cells.append(_cell(reduced(made, _SIDE), alt, told))
     size = f" at {photo.preview.shape[1]} x {photo.preview.shape[0]} px" if photo.reduced else ""
     command = (
-        f"degrade-cli preview {shlex.quote(photo.name)} sheet.png --op {op.name} "
-        f"--seed {chain.seed}\n"
+        f"degrade-cli preview {quoted(photo.name)} sheet.png --op {op.name} --seed {chain.seed}\n"
     )
     return (
         f'<p class="dg-note">{pieces.text(op.summary)} Made{size or " at full size"}; values are '

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -52,7 +52,8 @@ class Guard:
         app: What to guard.
         upload_mb: Of a file, in MiB.
         hosts: Names that a browser may call the server by; empty: any. On loopback a page from
-            elsewhere could otherwise reach it by a name of its own that leads here.
+            elsewhere could otherwise reach it by a name of its own that leads here. A page of
+            another origin may send it nothing either, such as files.
     """
 
     def __init__(self, app: Any, upload_mb: float, hosts: Collection[str] = ()) -> None:
@@ -65,9 +66,8 @@ class Guard:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        called = urlsplit(b"//" + headers.get(b"host", b"")).hostname or b""
-        if self.hosts and called.decode("latin-1") not in self.hosts:
-            await _answer(send, 403, b"call the studio by the address that it says")
+        if refused := self._elsewhere(headers):
+            await _answer(send, 403, refused)
             return
         path, method = scope["path"], scope["method"]
         allowed = {"GET": _GET, "HEAD": _GET, "POST": _POST}.get(method)
@@ -121,6 +121,16 @@ class Guard:
                 await _answer(send, 413, b"too large")
         except _RefusedError:
             await _answer(send, 400, b"no event of the page")
+
+    def _elsewhere(self, headers: Mapping[bytes, bytes]) -> bytes:
+        """Why a request on loopback comes from elsewhere; empty where it does not."""
+        host, origin = headers.get(b"host", b""), headers.get(b"origin")
+        called = urlsplit(b"//" + host).hostname or b""
+        if self.hosts and called.decode("latin-1") not in self.hosts:
+            return b"call the studio by the address that it says"
+        if self.hosts and origin is not None and urlsplit(origin).netloc != host:
+            return b"another page may not use the studio"
+        return b""
 
 
 def _names_an_address(body: bytes) -> bool:

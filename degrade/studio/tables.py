@@ -116,6 +116,7 @@ class Table:
         self.annotations = _written_for(str(info.get("fingerprint")), chains)
         if self.annotations is not None:
             self._chains(self.annotations, columns, rows)
+        self.made = np.arange(len(columns.file)) < rows  # what is in quarantine is no picture
         columns.ids.clear()
         self.file = np.asarray(columns.file, np.int16)
         self.place = np.asarray(columns.place, np.int64)
@@ -196,8 +197,9 @@ class Table:
     @property
     def operators(self) -> list[str]:
         """Operators that a row has, and :data:`CLEAN` where one has none."""
-        bare = len(np.unique(self.step_row)) < len(self)
-        return self.operator.names + ([CLEAN] if bare else [])
+        bare = self.made.copy()
+        bare[self.step_row] = False
+        return self.operator.names + ([CLEAN] if bare.any() else [])
 
     @property
     def splits(self) -> list[str]:
@@ -219,6 +221,7 @@ class Table:
             ]
             keep &= np.isin(self.split.codes, parts)
         if wanted.operator == CLEAN:
+            keep &= self.made
             keep[self.step_row] = False
         elif wanted.stage or wanted.operator or (wanted.low, wanted.high) != (0.0, 1.0):
             steps = (self.intensity >= np.float32(wanted.low) - 1e-6) & (

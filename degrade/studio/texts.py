@@ -101,16 +101,17 @@ def command(chain: Chain, name: str, everything: bool = True) -> str:
     """
     return (
         f"cat > {RECIPE_FILE} <<'EOF'\n{recipe(chain, everything)}EOF\n"
-        f"degrade-cli synth {_quoted(name)} {OUT} --recipe {RECIPE_FILE} --seed {chain.seed}\n"
+        f"degrade-cli synth {quoted(name)} {OUT} --recipe {RECIPE_FILE} --seed {chain.seed}\n"
     )
 
 
 def preset_command(name: str, preset: str, seed: int) -> str:
     """The command that draws from a preset for a picture what the studio drew."""
-    return f"degrade-cli synth {_quoted(name)} {OUT} --recipe {preset} --seed {seed}\n"
+    return f"degrade-cli synth {quoted(name)} {OUT} --recipe {preset} --seed {seed}\n"
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A path as a word of the shell that no command takes for an option."""
     return shlex.quote(f"./{name}" if name.startswith("-") else name)
 
 
