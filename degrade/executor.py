@@ -45,15 +45,7 @@ Closing the generator ends the work; shards that are committed by then stay.
 class Synth:
     """A planned run: sources, recipe and options bound to an output folder.
 
-    Args:
-        src: Folder of pictures, one picture, or a listing made elsewhere.
-        out: Folder to write.
-        recipe: What to do.
-        seed: Root seed of all draws.
-        options: The rest.
-
-    Raises:
-        UserError: A source, folder or option that cannot work.
+    Arguments and errors are those of :class:`degrade.workload.Workload`.
     """
 
     def __init__(
