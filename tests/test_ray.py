@@ -21,6 +21,7 @@ from degrade import ray_engine, recipe, storage, workload
 from degrade.errors import HaltedError, StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.ray_engine import RayEngine
+from tests import hearing
 from tests.conftest import PHOTOS
 from tests.s3_help import Store, store
 from tests.test_run import pictures, synth, tree
@@ -138,14 +139,15 @@ def test_a_killed_worker_costs_neither_a_row_nor_gives_one_twice(
 
 
 def command(src: Path, out: Path) -> list[str]:
-    options = ["--engine", "ray", "--ray-workers", "2", "--max-side", "64", "--copies", "3"]
-    python = [sys.executable, "-W", "error", "-m", "degrade.cli", "synth"]
-    return [*python, str(src), str(out), *options, "--quiet"]
+    options = ["--engine", "ray", "--ray-workers", "2", "--max-side", "64", "--copies", "8"]
+    python, *rest = hearing.COMMAND
+    return [python, "-W", "error", *rest, "synth", str(src), str(out), *options, "--quiet"]
 
 
 def test_a_driver_that_is_interrupted_or_killed_goes_on(tmp_path: Path, cluster: Any) -> None:
-    src = pictures(tmp_path / "src", 220)
-    synth(src, tmp_path / "local", max_side=64, copies=3)
+    # The workers are ahead of what the driver has heard: each shard takes a while.
+    src = pictures(tmp_path / "src", 320)
+    synth(src, tmp_path / "local", max_side=64, copies=8)
     out = tmp_path / "ray"
     for number, end in enumerate((signal.SIGINT, signal.SIGKILL)):
         process = subprocess.Popen(command(src, out), stderr=subprocess.PIPE, text=True)
@@ -156,11 +158,11 @@ def test_a_driver_that_is_interrupted_or_killed_goes_on(tmp_path: Path, cluster:
             time.sleep(0.005)
         process.send_signal(end)
         _, said = process.communicate()
-        assert process.returncode == (130, -signal.SIGKILL)[number]
+        assert process.returncode == (130, -signal.SIGKILL)[number], said
         assert number or "the same command goes on" in said, said
         assert "Traceback" not in said
         assert not (out / "run.json").exists(), "it ended before it was killed"
-    on_ray(src, out, 2, copies=3)
+    on_ray(src, out, 2, copies=8)
     assert tree(out) == tree(tmp_path / "local")
 
 
