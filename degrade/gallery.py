@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from string import Template
 
 import torch
-from PIL import Image
 
 from degrade import __version__, codecs, ops
 from degrade.families import families, half_of
-from degrade.images import Pixels, decode
+from degrade.images import Pixels, decode, shipped, webp
+from degrade.pages import data_uri
 from degrade.params import Choice, Severity
 from degrade.registry import Operator
 from degrade.schema import Applied
@@ -33,8 +31,7 @@ def shipped_photo(side: int) -> Pixels:
     Returns:
         (H, W, 3) uint8.
     """
-    data = (resources.files("degrade") / "assets" / "photo.jpg").read_bytes()
-    return decode(data, max_pixels=10**6, max_side=side).pixels
+    return decode(shipped().read_bytes(), max_pixels=10**6, max_side=side).pixels
 
 
 def page(
@@ -158,21 +155,18 @@ def shots(
 
 
 def _webp(x: torch.Tensor) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(codecs.to_pixels(x)[0]).save(file, "webp", quality=_QUALITY)
-    return file.getvalue()
+    return webp(codecs.to_pixels(x)[0], _QUALITY)
 
 
 def _figure(op: Operator, shot: Shot, size: Sequence[int]) -> str:
     height, width = size
-    data = base64.b64encode(shot.data).decode()
     caption = (
         f"<b>{shot.intensity:g}</b> {_text(shot.values)}" if shot.intensity else "<b>clean</b>"
     )
     alt = _text(shot.alt(op))
     return (
         f'<figure><img loading=lazy width={width} height={height} alt="{alt}" '
-        f'src="data:image/webp;base64,{data}"><figcaption>{caption}</figcaption></figure>'
+        f'src="{data_uri(shot.data, "image/webp")}"><figcaption>{caption}</figcaption></figure>'
     )
 
 

@@ -6,6 +6,8 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Literal, get_args
 
 import cv2
@@ -130,11 +132,34 @@ def _rgb(image: Image.Image, max_side: int | None) -> Picture:
         icc = None
     rgb = upright if upright.mode == "RGB" else upright.convert("RGB")
     if max_side is not None and max(rgb.size) > max_side:
-        scale = max_side / max(rgb.size)
-        size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
-        rgb = rgb.resize(size, Image.Resampling.LANCZOS)
+        rgb = _fitted(rgb, max_side)
         altered = True
     return Picture(np.asarray(rgb), kind, icc, altered or kind not in _KEPT)
+
+
+def _fitted(image: Image.Image, side: float) -> Image.Image:
+    scale = side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def shipped() -> Traversable:
+    """The photograph that comes with the package, CC0."""
+    return resources.files("degrade") / "assets" / "photo.jpg"
+
+
+def reduced(pixels: Pixels, side: float) -> Pixels:
+    """The picture with this longer side in pixels at most (Lanczos)."""
+    if max(pixels.shape[:2]) <= side:
+        return pixels
+    return np.asarray(_fitted(Image.fromarray(pixels), side))
+
+
+def webp(pixels: Pixels, quality: int, method: int = 4) -> bytes:
+    """A picture for people to look at, as lossy WebP; ``method`` 0 is quick, 6 small."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "WEBP", quality=quality, method=method)
+    return buffer.getvalue()
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:

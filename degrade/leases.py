@@ -30,9 +30,8 @@ from degrade.storage import Place, Remote
 BEAT = 10.0
 """Seconds between renewals of a lease."""
 
-_HELD: set[str] = (
-    set()
-)  # tokens of this process; one that could not be taken back is not among them
+# Tokens of this process; one that could not be taken back is not among them.
+_HELD: set[str] = set()
 _LOST: set[str] = set()  # locks that this process held and another took over
 
 

@@ -63,15 +63,6 @@ class Maker:
     def __init__(self, task: Task) -> None:
         self.task = task
 
-    def make(self, shard: ShardJobs) -> None:
-        """Make and commit a whole shard in this thread."""
-        if self.task.batch == 1:
-            results: Iterable[Done] = map(self.one, shard.jobs)
-        else:
-            results = self._batches(shard.jobs)
-        for _ in self.write(shard, results):
-            pass
-
     def write(self, shard: ShardJobs, results: Iterable[Done]) -> Iterator[Done]:
         """Write the results of a shard's jobs and commit it, passing them on for the progress."""
         task, parquet = self.task, None
@@ -117,12 +108,6 @@ class Maker:
                 return Done(failure=_failure(job, "not_degradable", pixels))
             made.append((piece, pixels))
         return self.store(loaded, made)
-
-    def _batches(self, jobs: tuple[Job, ...]) -> Iterator[Done]:
-        for group in self.groups(jobs):
-            loaded = [self.load(job) for job in group]
-            made = self.degrade_group(loaded, self.task.device)
-            yield from map(self.finish, loaded, made)
 
     def groups(self, jobs: tuple[Job, ...]) -> Iterator[tuple[Job, ...]]:
         """The jobs of a shard that are loaded together, and from which batches are gathered.

@@ -270,9 +270,12 @@ def parquet_rows(path: Place, columns: Sequence[str] | None = None) -> Iterator[
 
 
 def rows_at(
-    path: Place, places: Iterable[int], columns: Sequence[str]
+    path: Place, places: Iterable[int], columns: Sequence[str] | None = None
 ) -> dict[int, dict[str, Any]]:
-    """Some rows of a Parquet file by their numbers, 0-based; no more than their groups is read."""
+    """Some rows of a Parquet file by their numbers, 0-based; no more than their groups is read.
+
+    Numbers beyond the last row are left out. ``columns``: some, or all.
+    """
     found: dict[int, dict[str, Any]] = {}
     wanted, start = sorted(places), 0
     with parquet_table(path) as table:
@@ -280,7 +283,7 @@ def rows_at(
             end = start + table.metadata.row_group(group).num_rows
             here = [place for place in wanted if start <= place < end]
             if here:
-                read = table.read_row_group(group, columns=list(columns))
+                read = table.read_row_group(group, columns=columns)
                 found |= {place: read.slice(place - start, 1).to_pylist()[0] for place in here}
             start = end
     return found

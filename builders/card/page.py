@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import mimetypes
 import re
@@ -11,6 +10,7 @@ from urllib.parse import unquote
 
 from builders.table import CARD
 from degrade.errors import UserError
+from degrade.pages import data_uri
 from degrade.runs import write_atomic
 
 PAGE = "card.html"
@@ -58,8 +58,7 @@ def as_html(folder: Path) -> Path:
     def inlined(match: re.Match[str]) -> str:
         path = folder / unquote(html.unescape(match[2]))
         kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-        data = base64.b64encode(path.read_bytes()).decode()
-        return f"{match[1]}data:{kind};base64,{data}{match[3]}"
+        return f"{match[1]}{data_uri(path.read_bytes(), kind)}{match[3]}"
 
     body = _SOURCE.sub(inlined, body)
     page = (

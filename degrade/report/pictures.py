@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import pyarrow
-from PIL import Image
 
-from degrade import shards
+from degrade import images, shards
 from degrade.errors import UserError
 from degrade.images import Pixels, UnreadableError, decode
 from degrade.report.rows import Given, Told
@@ -150,12 +148,7 @@ def _seen(row: Told, files: _Files, max_side: Any, budget: int) -> Seen:
 
 
 def _reduced(pixels: Any, side: float = SIDE) -> Any:
-    if pixels is None:
-        return None
-    height, width = pixels.shape[:2]
-    scale = side / max(width, height)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    return None if pixels is None else images.reduced(pixels, side)
 
 
 def _place(clean: Pixels | None, degraded: Pixels) -> tuple[int, int]:
@@ -178,7 +171,7 @@ def _pair(clean: Pixels | None, degraded: Pixels, budget: int, crop: bool = Fals
     """Two pictures at the best quality that fits; reduced further, or cropped, where none does."""
     while True:
         for quality in _QUALITIES:
-            made = [b"" if p is None else _webp(p, quality) for p in (clean, degraded)]
+            made = [b"" if p is None else images.webp(p, quality) for p in (clean, degraded)]
             if sum(map(len, made)) <= budget or max(degraded.shape[:2]) <= _LEAST:
                 height, width = degraded.shape[:2]
                 return Pair(made[0], made[1], width, height, quality)
@@ -189,9 +182,3 @@ def _pair(clean: Pixels | None, degraded: Pixels, budget: int, crop: bool = Fals
             clean, degraded = None if clean is None else clean[part], degraded[part]
         else:
             clean, degraded = _reduced(clean, side), _reduced(degraded, side)
-
-
-def _webp(pixels: Pixels, quality: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "WEBP", quality=quality, method=4)
-    return buffer.getvalue()

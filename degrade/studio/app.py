@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from degrade import __version__
+from degrade import __version__, pages
 from degrade.runs import host_threads
 from degrade.runtime import keep_freed_memory
 from degrade.studio import gateway, pieces
@@ -144,8 +144,8 @@ def served(
                 state_session_capacity=SESSIONS,
                 app_kwargs={"middleware": guard},
                 theme=theme(gr),
-                css=pieces.asset("studio.css"),
-                head=f"<script>{pieces.asset('studio.js')}</script>",
+                css=str(pages.asset("studio.css")),
+                head=f"<script>{pages.asset('studio.js')}</script>",
             )
         except OSError as error:
             raise gateway.cannot_listen(host, port, error) from None

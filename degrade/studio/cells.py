@@ -10,11 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from degrade import images
-from degrade.images import UnreadableError
+from degrade.images import UnreadableError, reduced
 from degrade.schema import Applied, Chain, describe
 from degrade.sources import find
 from degrade.studio import pieces
-from degrade.studio.photos import reduced
 from degrade.studio.shelf import inside
 from degrade.studio.tables import Table
 

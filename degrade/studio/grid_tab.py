@@ -6,11 +6,12 @@ from typing import Any
 
 from degrade import ops
 from degrade.errors import UserError
+from degrade.images import reduced
 from degrade.sheet import INTENSITIES
 from degrade.studio import pieces, pixels
 from degrade.studio.chain import Chain, fixed
 from degrade.studio.edit_tab import EditTab
-from degrade.studio.photos import Photo, reduced
+from degrade.studio.photos import Photo
 from degrade.studio.texts import quoted, values
 
 _SIDE = 480

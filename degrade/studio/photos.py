@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
 
-import numpy as np
-from PIL import Image
-
+from degrade import images
 from degrade.errors import UserError
-from degrade.images import Pixels, UnreadableError, decode
+from degrade.images import Pixels, UnreadableError, decode, reduced
 
 PREVIEW_SIDE = 960
 """Longer side in pixels of what is degraded while sliders move."""
@@ -82,15 +79,5 @@ def opened(name: str, data: bytes, max_pixels: int) -> Photo:
 
 def shipped(max_pixels: int) -> Photo:
     """The photograph that comes with the package, CC0."""
-    path = resources.files("degrade") / "assets" / "photo.jpg"
+    path = images.shipped()
     return opened(str(path), path.read_bytes(), max_pixels)
-
-
-def reduced(pixels: Pixels, side: int) -> Pixels:
-    """The picture with this longer side at most (Lanczos)."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1.0:
-        return pixels
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))

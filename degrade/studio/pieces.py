@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import math
 from collections.abc import Sequence
-from importlib import resources
-
-from PIL import Image
 
 from degrade import images
 from degrade.images import Pixels
-
-
-def asset(name: str) -> str:
-    """A file of the package's assets, as text."""
-    return (resources.files("degrade") / "assets" / name).read_text("utf-8")
+from degrade.pages import data_uri
 
 
 def text(value: object) -> str:
@@ -25,14 +16,9 @@ def text(value: object) -> str:
     return html.escape(str(value))
 
 
-def data_uri(data: bytes, kind: str) -> str:
-    """A file as an address that holds it, so that no file is served."""
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
 def exact_uri(pixels: Pixels) -> str:
     """A picture, lossless."""
-    return data_uri(images.encode(pixels, "png", None), "png")
+    return data_uri(images.encode(pixels, "png", None), "image/png")
 
 
 def feed(target: str, **attributes: object) -> str:
@@ -83,6 +69,4 @@ def decibels(value: float) -> str:
 
 def small_uri(pixels: Pixels) -> str:
     """A picture to look at among many, WebP of quality 85."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "webp", quality=85, method=2)
-    return data_uri(file.getvalue(), "webp")
+    return data_uri(images.webp(pixels, 85, method=2), "image/webp")

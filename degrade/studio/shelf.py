@@ -9,9 +9,10 @@ from pathlib import Path
 from degrade.errors import UserError
 from degrade.images import EXTENSIONS
 from degrade.runs import PLAN, WORK
+from degrade.shards import DATASET, RUN
 from degrade.sources import printable, scan
 
-RUN, DATASET, CHAINS = "run.json", "dataset.json", "annotate.json"
+CHAINS = "annotate.json"
 REPORT, EVALUATION = "report.html", "evaluation.json"
 MOST_PICTURES = 1000
 """Pictures of a folder that are offered; more would be no list for people."""

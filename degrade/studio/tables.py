@@ -17,12 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from degrade.errors import UserError
 from degrade.runs import read_json
-from degrade.shards import METADATA, QUARANTINE
-from degrade.studio.shelf import CHAINS, DATASET, RUN
+from degrade.shards import DATASET, METADATA, QUARANTINE, RUN, parquet_table, rows_at
+from degrade.studio.shelf import CHAINS
 
 ANNOTATIONS = "chains.jsonl"
 CLEAN = "(left clean)"
@@ -142,7 +141,7 @@ class Table:
             self.problems.append(f"{path.name} beyond row {read_rows}: {told}")
 
     def _parquet(self, path: Path, number: int, columns: _Columns) -> None:
-        with pq.ParquetFile(path, pre_buffer=False) as table:
+        with parquet_table(path) as table:
             names = set(table.schema_arrow.names)
             light = [n for n in ("id", "split", "use", "status") if n in names]
             place = 0
@@ -317,17 +316,7 @@ def _text_rows(path: Path, offsets: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def _parquet_rows(path: Path, places: Sequence[int]) -> list[dict[str, Any]]:
-    """Rows by their numbers; of each row group only the slices that are asked for."""
-    found: dict[int, dict[str, Any]] = {}
-    with pq.ParquetFile(path, pre_buffer=False) as table:
-        first = 0
-        for group in range(table.num_row_groups):
-            count = table.metadata.row_group(group).num_rows
-            here = [p for p in places if first <= p < first + count]
-            if here:
-                rows = table.read_row_group(group).take([p - first for p in here]).to_pylist()
-                found |= dict(zip(here, rows, strict=True))
-            first += count
+    found = rows_at(path, places)
     if len(found) != len(set(places)):
         raise ValueError("the file has changed since it was indexed")
     return [found[place] for place in places]

@@ -199,12 +199,7 @@ def _shown(stored: dict[str, Any] | None) -> Shown | None:
         pixels = images.decode((stored or {}).get("bytes") or b"", MAX_PIXELS).pixels
     except UnreadableError:
         return None
-    image = Image.fromarray(pixels)
-    width, height = image.size
-    scale = min(1.0, SIDE / max(width, height))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if scale < 1.0:
-        image = image.resize(size, Image.Resampling.LANCZOS)
+    image = Image.fromarray(images.reduced(pixels, SIDE))
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", lossless=True, method=4)
-    return Shown(buffer.getvalue(), *size, scale < 1.0)
+    return Shown(buffer.getvalue(), *image.size, max(pixels.shape[:2]) > SIDE)
