@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from builders.table import Dataset
 from degrade.cli import app
 from degrade.errors import UserError
+from degrade.pages import Table
 from degrade.runs import read_json
 from degrade.schema import Chain, Degradation
 from degrade.studio.report_tab import ReportTab
@@ -28,7 +29,6 @@ from trainer.evaluation.config import read_options
 from trainer.evaluation.records import JUDGED, SCORES, SUMMARY
 from trainer.evaluation.report import page, samples
 from trainer.evaluation.report.cli import page_of
-from trainer.evaluation.report.content import Table
 from trainer.evaluation.report.read import Evaluated, benchmark_of, read
 from trainer.evaluation.report.versus import versus
 from trainer.evaluation.runner import Evaluation

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from degrade.pages import Table
 from trainer.evaluation.records import Judged
 from trainer.evaluation.report import plots
 from trainer.evaluation.report.content import (
     Plot,
     Section,
-    Table,
     at,
     cell,
     level_name,
