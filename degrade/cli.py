@@ -191,8 +191,8 @@ def synth(
     from degrade import recipe as recipes
     from degrade import timing
     from degrade.executor import Options, Synth, threads_for
-    from degrade.runs import host_threads
     from degrade.storage import place
+    from degrade.threads import host_threads
 
     chosen = recipes.load(recipe).narrowed(op or (), intensity, families)
     options = Options(
@@ -265,8 +265,8 @@ def verify(
 
         degrade-cli verify out --sample 100 --source photos
     """
-    from degrade.runs import host_threads
     from degrade.storage import place
+    from degrade.threads import host_threads
     from degrade.verify import Verifier
 
     count = host_threads(workers)

@@ -421,7 +421,7 @@ def refused(*folders: Path, **given: Any) -> str:
 
 def test_what_is_no_finished_evaluation_is_refused(made: dict[str, Path], tmp_path: Path) -> None:
     assert "There is no folder" in refused(tmp_path / "nowhere")
-    assert "holds no evaluation" in refused(made["bench"])
+    assert "no finished run of `degrade-cli evaluate`" in refused(made["bench"])
     unfinished = tmp_path / "eval"
     (unfinished / ".work").mkdir(parents=True)
     (unfinished / ".work" / "plan.json").write_text("{}")

@@ -311,7 +311,7 @@ def test_options_that_do_not_fit_are_refused(
 
 
 def test_what_is_nothing_or_not_finished_is_refused(made: dict[str, Path], tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nothing to report on"):
+    with pytest.raises(UserError, match=r"no finished run of `degrade-cli synth` or"):
         page.made(tmp_path, 3)
     unfinished = Synth(made["src"], tmp_path / "out", ROBUST, 0, Options())
     with unfinished.run_folder.opened(False, False):

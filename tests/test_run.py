@@ -23,7 +23,7 @@ import torch
 from datasets import load_dataset
 from PIL import Image
 
-from degrade import pipeline, recipe, runs, shards, workload
+from degrade import pipeline, recipe, runs, shards, threads, workload
 from degrade.errors import HaltedError, StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.making import Maker
@@ -357,7 +357,7 @@ def test_cores_are_counted_where_the_system_tells_of_no_affinity(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delattr(os, "sched_getaffinity")
-    assert (runs.host_threads(), runs.host_threads(3)) == (os.cpu_count(), 3)
+    assert (threads.host_threads(), threads.host_threads(3)) == (os.cpu_count(), 3)
 
 
 def test_two_processes_do_not_share_a_folder(tmp_path: Path) -> None:

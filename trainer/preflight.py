@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from degrade import images
 from degrade.errors import UserError
-from degrade.runs import Progress, bounded_map
+from degrade.runs import Progress
 from degrade.schema import Chain, Record
+from degrade.threads import bounded_map
 from trainer import data
 from trainer.config import Config
 from trainer.rewards import agreement, same_answer, well_formed
