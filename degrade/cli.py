@@ -112,7 +112,7 @@ def synth(
         float | None, typer.Option(min=0, max=1, help="This intensity for all, two decimals.")
     ] = None,
     families: Annotated[
-        Literal["seen", "unseen"] | None,
+        Literal["common", "uncommon"] | None,
         typer.Option(help="Only operators of this half of the families; see `families`."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,

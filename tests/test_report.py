@@ -184,7 +184,7 @@ def test_names_cannot_break_the_page(made: dict[str, Path]) -> None:
         ["--recipe", "robust-r1"],
         ["--recipe", "robust-r1", "--limit", "1"],
         ["--recipe", "single", "--op", "motion_blur", "--intensity", "0.4"],
-        ["--recipe", "catalogue", "--families", "seen", "--seed", "5"],
+        ["--recipe", "catalogue", "--families", "common", "--seed", "5"],
         ["--recipe", "imagenet-c", "--op", "fog", "--encode", "jpg", "--max-side", "40"],
     ],
 )
