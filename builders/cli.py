@@ -15,10 +15,12 @@ from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
     Device,
+    OutFolder,
     Overwrite,
     Quiet,
     Workers,
     out,
+    path,
     print_json,
     progress_bar,
     resumable,
@@ -38,8 +40,15 @@ def _formats() -> list[str]:
 
 
 def export(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that was built.")],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="A data set that was built.",
+            parser=path,
+        ),
+    ],
+    dest: OutFolder,
     to: Annotated[
         str,
         typer.Option(
@@ -103,7 +112,14 @@ def formats(as_json: AsJson = False) -> None:
 
 
 def validate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A data set or an export.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR",
+            help="A data set or an export.",
+            parser=path,
+        ),
+    ],
     sample: Annotated[
         int | None,
         typer.Option(min=0, help="Rows to replay from their records; 0: all. (default: 64)"),
@@ -137,7 +153,9 @@ def validate(
 
 @resumable
 def push(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A data set that was built.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A data set that was built.", parser=path)
+    ],
     repo: Annotated[str, typer.Argument(metavar="REPO", help="Hub name: user/name.")],
     private: Annotated[
         bool, typer.Option("--private", help="Make the repository private.")
@@ -194,9 +212,12 @@ def push(
 @resumable
 def replay(
     recipe: Annotated[
-        Path, typer.Argument(metavar="RECIPE.parquet", help="A published table without pictures.")
+        Path,
+        typer.Argument(
+            metavar="RECIPE.parquet", help="A published table without pictures.", parser=path
+        ),
     ],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    dest: OutFolder,
     source: Annotated[
         str | None,
         typer.Option(
@@ -244,7 +265,7 @@ def replay(
 @resumable
 def demo(
     ctx: typer.Context,
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    dest: OutFolder,
     rows: Annotated[int, typer.Option(min=12, help="Rows in all.")] = 220,
     workers: Workers = None,
     overwrite: Overwrite = False,

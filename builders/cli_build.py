@@ -16,6 +16,7 @@ from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
     Device,
+    OutFolder,
     Overwrite,
     Quiet,
     Workers,
@@ -66,7 +67,7 @@ def build_dataset(
             autocompletion=completion.presets("builders", "recipes"),
         ),
     ],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    dest: OutFolder,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -138,7 +139,7 @@ def build_benchmark(
             autocompletion=completion.presets("builders", "benchmark/recipes"),
         ),
     ],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    dest: OutFolder,
     data: Annotated[
         str | None,
         typer.Option(

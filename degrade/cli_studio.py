@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from degrade.console import ENDPOINT, AsJson, BaseUrl, KeyEnv, err, print_json, say
+from degrade.console import ENDPOINT, AsJson, BaseUrl, KeyEnv, err, path, print_json, say
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def studio_command(
             list[Path] | None,
             typer.Argument(
                 metavar="PATH ...",
+                parser=path,
                 help="What to show: pictures, folders of pictures, runs of `synth`, chains of "
                 "`annotate`, data sets of `build`, evaluations, reports. Nothing else is opened.",
             ),

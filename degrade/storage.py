@@ -241,18 +241,25 @@ def _final(error: Exception) -> bool:
     return isinstance(error, (*_MISTAKES, StoppedError)) or "ParamValidation" in repr(type(error))
 
 
+_LOCAL = re.compile(r"^(file|local)://", re.IGNORECASE)
+
+
+def protocol_of(text: str) -> str:
+    """The kind of storage that a path or URL names, in small letters; empty: this machine."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
+    return found[1].lower() if found and not _LOCAL.match(text) else ""
+
+
 def place(text: str | Path, patience: float = PATIENCE) -> Place:
     """A path or URL as given -> what to work with. ``file://`` and plain names are local paths.
 
     Raises:
         UserError: No known kind of storage, one that is not installed, or a pattern.
     """
-    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", str(text))
-    if not found:
-        return Path(text)
-    protocol, url = found[1].lower(), str(text)
-    if protocol in {"file", "local"}:
-        return Path(url[found.end() :])
+    url = str(text)
+    protocol = protocol_of(url)
+    if not protocol:
+        return Path(re.sub(_LOCAL, "", url))
     if re.search(r"[*?\[]", url):
         raise UserError(f"{url} is a pattern. Give a folder; all below it is taken.")
     path = str(_class(protocol)._strip_protocol(url)).rstrip("/")
@@ -294,6 +301,28 @@ def _tell_of_mistakes(loop: Any, context: dict[str, Any]) -> None:
     """Keep quiet about tasks that died with their connection: the request itself reports that."""
     if not isinstance(context.get("exception"), OSError):
         loop.default_exception_handler(context)
+
+
+def writable(out: Place) -> Place:
+    """The same place, where a job may write its files one by one.
+
+    Raises:
+        UserError: Every file would be a commit.
+    """
+    if isinstance(out, Remote) and out.protocol == "hf":
+        raise UserError(
+            f"{out}: every file written there is a commit of its own. Write to a folder or another "
+            "store and publish it whole with `degrade-cli push`."
+        )
+    return out
+
+
+_WAITING = 4  # threads a core where pictures come from or go to a store: most of them wait for it
+
+
+def threads_between(cores: int, *places: Place) -> int:
+    """Threads for so many cores, where a job reads and writes these places."""
+    return cores * (_WAITING if any(isinstance(one, Remote) for one in places) else 1)
 
 
 def inside(one: Place, other: Place) -> bool:

@@ -21,6 +21,7 @@ from degrade.console import (
     KeyEnv,
     MaxCost,
     MaxTokensName,
+    OutFolder,
     Overwrite,
     PerMinute,
     PricesFile,
@@ -28,6 +29,7 @@ from degrade.console import (
     Resume,
     err,
     out,
+    path,
     print_json,
     progress_bar,
     resumable,
@@ -42,8 +44,15 @@ PROVIDERS = "none"
 
 @resumable
 def evaluate(
-    bench: Annotated[Path, typer.Argument(metavar="BENCH", help="Folder that `build` wrote.")],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    bench: Annotated[
+        Path,
+        typer.Argument(
+            metavar="BENCH",
+            help="Folder that `build` wrote.",
+            parser=path,
+        ),
+    ],
+    dest: OutFolder,
     model: Annotated[
         str, typer.Option(help="Folder of a model, name on the Hub, or at the endpoint.")
     ] = DEFAULTS.model,
@@ -51,7 +60,8 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             help="In place of a model: answers made elsewhere. VLMEvalKit's result file, samples "
-            "of lmms-eval, JSON lines with id and answer, or an answers.jsonl; may be repeated."
+            "of lmms-eval, JSON lines with id and answer, or an answers.jsonl; may be repeated.",
+            parser=path,
         ),
     ] = None,
     prompt: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from degrade.console import print_json, say
+from degrade.console import path, print_json, say
 from degrade.errors import StoppedError, UserError
 
 EVALUATION = "Evaluations"
@@ -22,6 +22,7 @@ Bench = Annotated[
     Path | None,
     typer.Option(
         help="The benchmark. (default: where it was when it was evaluated)",
+        parser=path,
         rich_help_panel=EVALUATION,
     ),
 ]
