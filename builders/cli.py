@@ -17,6 +17,7 @@ from degrade.console import (
     Device,
     OutFolder,
     Overwrite,
+    Patience,
     Quiet,
     Workers,
     out,
@@ -26,6 +27,7 @@ from degrade.console import (
     resumable,
     say,
 )
+from degrade.storage import PATIENCE, place
 
 if TYPE_CHECKING:
     from builders.dataset import ChainsStage
@@ -41,12 +43,7 @@ def _formats() -> list[str]:
 
 def export(
     data: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATA",
-            help="A data set that was built.",
-            parser=path,
-        ),
+        str, typer.Argument(metavar="DATA", help="A data set that was built; path or URL.")
     ],
     dest: OutFolder,
     to: Annotated[
@@ -60,6 +57,7 @@ def export(
         list[str] | None, typer.Option(help="Only this split; may be repeated. (default: all)")
     ] = None,
     use: Annotated[str | None, typer.Option(help="Only rows for this use: sft, rl.")] = None,
+    patience: Patience = PATIENCE,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -76,7 +74,7 @@ def export(
 
     with progress_bar("exporting", quiet or as_json) as progress:
         result = exporting.export(
-            Dataset(data),
+            Dataset(place(data, patience)),
             to,
             dest,
             splits=split or (),
@@ -113,18 +111,14 @@ def formats(as_json: AsJson = False) -> None:
 
 def validate(
     folder: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR",
-            help="A data set or an export.",
-            parser=path,
-        ),
+        str, typer.Argument(metavar="DIR", help="A data set or an export; path or URL.")
     ],
     sample: Annotated[
         int | None,
         typer.Option(min=0, help="Rows to replay from their records; 0: all. (default: 64)"),
     ] = None,
     workers: Workers = None,
+    patience: Patience = PATIENCE,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -142,7 +136,7 @@ def validate(
     from builders.validate import validate as check
 
     with progress_bar("validating", quiet or as_json) as progress:
-        report = check(folder, sample=sample, workers=workers, progress=progress)
+        report = check(place(folder, patience), sample=sample, workers=workers, progress=progress)
     if as_json:
         print_json(report.as_json())
     elif not quiet or not report.ok:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 from degrade import shards
@@ -14,6 +13,7 @@ from degrade.errors import UserError
 from degrade.images import is_original
 from degrade.runs import read_json
 from degrade.schema import AnswerForm, Applied, Chain, Degradation, Question, Record, Task
+from degrade.storage import Place
 
 INFO, RECIPE, QUARANTINE = shards.DATASET, "recipe.yaml", "quarantine.jsonl"
 DATA, CARD, ASSETS, PAGE = "data", "README.md", "assets", "card.html"
@@ -188,16 +188,16 @@ class Dataset:
         UserError: Not a finished data set.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.folder = folder
         self.info: dict[str, Any] = read_json(folder / INFO)
         if not all(isinstance(self.info.get(key), dict) for key in ("settings", "counts")):
             raise UserError(f"{folder / INFO} is damaged: 'settings' or 'counts' is missing.")
 
     @cached_property
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> tuple[Place, ...]:
         """The Parquet files in order."""
-        return tuple(sorted((self.folder / DATA).glob("*.parquet")))
+        return tuple(shards.parquet_files(self.folder))
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -342,7 +342,14 @@ def report(
         raise UserError(f"--{given[0]} is not for {what}, which {folders[0]} is; leave it out.")
     if evaluated:
         trainer.report(
-            [Path(f) for f in folders], to, name, bench, unseen, failures, as_json, quiet
+            [Path(f) for f in folders],
+            to,
+            name,
+            place(bench, patience) if bench else None,
+            unseen,
+            failures,
+            as_json,
+            quiet,
         )
         return
     if folders[1:]:

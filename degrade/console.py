@@ -28,7 +28,8 @@ from rich.progress import (
 from rich.text import Text
 
 from degrade.completion import devices
-from degrade.errors import HaltedError
+from degrade.errors import HaltedError, UserError
+from degrade.urls import local
 
 EXIT_FOUND, EXIT_USER, EXIT_QUARANTINE, EXIT_INTERRUPTED = 1, 2, 3, 130
 EXITS = {
@@ -83,16 +84,10 @@ def path(text: str) -> Path:
     Raises:
         typer.BadParameter: It is one; as a name it would be that of a new folder here.
     """
-    from degrade.storage import place, protocol_of
-
-    if protocol_of(text):
-        raise typer.BadParameter(
-            f"{text} is on a store, and this is read or written on this machine. Give a path here, "
-            "and copy to or from the store, for example with `aws s3 cp --recursive`."
-        )
-    found = place(text)
-    assert isinstance(found, Path)
-    return found
+    try:
+        return local(text)
+    except UserError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 OutFolder = Annotated[

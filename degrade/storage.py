@@ -14,13 +14,18 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from degrade.errors import StoppedError, UserError
+from degrade.urls import local, protocol_of
+
+T = TypeVar("T")
 
 PATIENCE = 60.0
 """Seconds for which a request that fails is repeated before the run stops."""
@@ -193,6 +198,9 @@ class Remote:
             return
 
     def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return self.patiently(lambda: getattr(_filesystem(self.protocol), method)(*args, **kwargs))
+
+    def patiently(self, request: Callable[[], T]) -> T:
         """A request, repeated with growing pauses while the store does not answer as it should.
 
         Raises:
@@ -202,7 +210,7 @@ class Remote:
         deadline, pause = time.monotonic() + self.patience, _FIRST_PAUSE
         while True:
             try:
-                return getattr(_filesystem(self.protocol), method)(*args, **kwargs)
+                return request()
             except Exception as error:
                 if _archived(error):
                     raise
@@ -227,6 +235,39 @@ class Remote:
 Place = Path | Remote
 """Where something is read or written."""
 
+_REQUESTS = 16  # at a time, where whole files are fetched
+
+
+@contextmanager
+def fetched(folder: Place) -> Iterator[Path]:
+    """All that a folder holds, on this machine: itself, or a copy that goes when the block ends.
+
+    For what looks at every file in ways that a store has not.
+
+    Raises:
+        UserError: A name leads out of the folder.
+        StoppedError: The store cannot be reached, or the disk is full.
+    """
+    if isinstance(folder, Path):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="degrade-") as name:
+
+        def fetch(file: str) -> None:
+            if file.startswith("/") or {"", ".", ".."} & set(file.split("/")):
+                raise UserError(f"{folder / file} is no name of a file on a disk: rename it.")
+            copy = Path(name, file)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            folder._call("get_file", (folder / file).path, str(copy))
+
+        try:
+            with ThreadPoolExecutor(_REQUESTS) as pool:
+                for _ in pool.map(fetch, folder.walk()):
+                    pass
+        except OSError as error:
+            raise StoppedError(f"Stopped: {error.strerror or error} ({folder}).") from error
+        yield Path(name)
+
 
 def _archived(error: Exception) -> bool:
     """Whether one object is in an archive of S3 and must be restored: it alone cannot be read."""
@@ -241,15 +282,6 @@ def _final(error: Exception) -> bool:
     return isinstance(error, (*_MISTAKES, StoppedError)) or "ParamValidation" in repr(type(error))
 
 
-_LOCAL = re.compile(r"^(file|local)://", re.IGNORECASE)
-
-
-def protocol_of(text: str) -> str:
-    """The kind of storage that a path or URL names, in small letters; empty: this machine."""
-    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
-    return found[1].lower() if found and not _LOCAL.match(text) else ""
-
-
 def place(text: str | Path, patience: float = PATIENCE) -> Place:
     """A path or URL as given -> what to work with. ``file://`` and plain names are local paths.
 
@@ -259,7 +291,7 @@ def place(text: str | Path, patience: float = PATIENCE) -> Place:
     url = str(text)
     protocol = protocol_of(url)
     if not protocol:
-        return Path(re.sub(_LOCAL, "", url))
+        return local(url)
     if re.search(r"[*?\[]", url):
         raise UserError(f"{url} is a pattern. Give a folder; all below it is taken.")
     path = str(_class(protocol)._strip_protocol(url)).rstrip("/")

@@ -75,7 +75,8 @@ Out = Annotated[
     typer.Argument(metavar="OUT", help="Folder of the run; both stages share it.", parser=path),
 ]
 DataPath = Annotated[
-    str | None, typer.Option("--data", help="Folder that `build` wrote, or a name on the Hub.")
+    str | None,
+    typer.Option("--data", help="Folder that `build` wrote, path or URL; or a name on the Hub."),
 ]
 Set = Annotated[
     list[str] | None,

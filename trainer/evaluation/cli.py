@@ -23,6 +23,7 @@ from degrade.console import (
     MaxTokensName,
     OutFolder,
     Overwrite,
+    Patience,
     PerMinute,
     PricesFile,
     Quiet,
@@ -36,6 +37,7 @@ from degrade.console import (
     say,
 )
 from degrade.errors import UserError
+from degrade.storage import PATIENCE, place
 from trainer.evaluation.config import DEFAULTS, EvaluateOptions, read_options
 
 ROWS, LOCAL, JUDGE = "Rows", "Local model", "Judge"
@@ -45,12 +47,7 @@ PROVIDERS = "none"
 @resumable
 def evaluate(
     bench: Annotated[
-        Path,
-        typer.Argument(
-            metavar="BENCH",
-            help="Folder that `build` wrote.",
-            parser=path,
-        ),
+        str, typer.Argument(metavar="BENCH", help="Folder that `build` wrote; path or URL.")
     ],
     dest: OutFolder,
     model: Annotated[
@@ -172,6 +169,7 @@ def evaluate(
     ] = DEFAULTS.resamples,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = DEFAULTS.seed,
     overwrite: Overwrite = False,
+    patience: Patience = PATIENCE,
     resume: Resume = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -201,7 +199,7 @@ def evaluate(
 
     silent = quiet or as_json
     planned = Evaluation(
-        bench,
+        place(bench, patience),
         dest,
         read_options(given),
         answers or (),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from degrade import __version__
 from degrade.errors import unknown
 from degrade.pages import environment
 from degrade.runs import read_json
+from degrade.storage import place
 from trainer.evaluation.items import CLEAN, INFO, Benchmark
 from trainer.evaluation.report import behind, plots, sections, versus
 from trainer.evaluation.report.content import Cell, cell, level_name, operator_name
@@ -24,7 +24,7 @@ _TEMPLATES = resources.files("trainer") / "templates"
 
 def unseen_of(models: Sequence[Evaluated], bench: Benchmark | None) -> frozenset[str]:
     """The operators that training has not seen, where the benchmark's recipe lists them."""
-    folder = bench.folder if bench else Path(models[0].summary["settings"]["source"])
+    folder = bench.folder if bench else place(models[0].summary["settings"]["source"])
     if not (folder / INFO).exists():
         return frozenset()
     recipe = (read_json(folder / INFO).get("settings") or {}).get("recipe") or {}
