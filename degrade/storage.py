@@ -116,6 +116,14 @@ class Remote:
             if len(path) > head and not path.endswith("/"):
                 yield path[head:]
 
+    def size(self) -> int:
+        """Bytes of the file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        return int(self._call("info", self.path)["size"] or 0)
+
     def usage(self) -> tuple[int, int]:
         """Files below it and their bytes together."""
         found = self._call("find", self.path, detail=True).values()

@@ -17,21 +17,13 @@ import typer
 
 from annotate import annotator
 from annotate.testing.faultserver import FaultServer, serving
-from degrade import cli, console, leases, storage
-from degrade.errors import UserError
+from degrade import console, leases, storage
 from degrade.runs import LOCK
-from tests.dataset_help import small_dataset
-from tests.evaluation_help import benchmark, write_answers
 from tests.s3_help import Store, store
+from tests.shell_help import Shell, without
 from tests.test_annotate import KEY, Model, made
 from tests.test_cli_manners import ALL
 from tests.test_run import tree
-from tests.trainer_help import cached_in, tiny
-from trainer import data as training
-from trainer.evaluation.items import Benchmark
-from trainer.evaluation.records import SUMMARY
-
-Said = tuple[int, str, str]
 
 
 @pytest.fixture(scope="module")
@@ -48,40 +40,9 @@ def s3(server: Store) -> Iterator[Store]:
     server.line.mend()
 
 
-class Shell:
-    """The command line in this process."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, said: pytest.CaptureFixture[str]) -> None:
-        self._patch, self._said = patch, said
-
-    def __call__(self, *arguments: object) -> Said:
-        """Exit code, what stands on stdout, and on stderr without line ends and frames."""
-        self._patch.setattr(sys, "argv", ["degrade-cli", *map(str, arguments)])
-        code: Any = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code or 0
-        found = self._said.readouterr()
-        return code, found.out, " ".join(found.err.replace("│", " ").split())
-
-    def done(self, *arguments: object) -> None:
-        """A command that succeeds."""
-        code, _, err = self(*arguments)
-        assert code == 0, err
-
-
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(monkeypatch, capsys)
-
-
-def without(files: dict[str, bytes], name: str, *keys: str) -> dict[str, Any]:
-    """Files, of which a JSON one is read and has lost what says where it was read from."""
-    found = json.loads(files[name])
-    for key in keys:
-        del found["settings"][key]
-    return {**files, name: found}
 
 
 def chains(files: dict[str, bytes]) -> dict[str, Any]:
@@ -250,103 +211,6 @@ def test_what_annotate_cannot_do_on_a_store_is_said(
     code, _, err = shell("annotate", *given)
     assert (code, message in err) == (2, True), err
     assert s3.keys("") == before
-
-
-# ------------------------------------------------------------ what reads data sets and benchmarks
-
-
-@pytest.fixture
-def dataset(tmp_path: Path, s3: Store) -> Path:
-    """A data set here and as s3://bucket/data."""
-    folder = small_dataset(tmp_path / "data")
-    s3.upload(folder, "data")
-    return folder
-
-
-@pytest.mark.parametrize("fmt", ["trl-sft", "imagefolder"])
-def test_an_export_of_a_data_set_on_a_store_is_the_local_one(
-    tmp_path: Path, dataset: Path, shell: Shell, fmt: str
-) -> None:
-    shell.done("export", dataset, tmp_path / "here", "--to", fmt)
-    shell.done("export", "s3://bucket/data", tmp_path / "there", "--to", fmt)
-    assert tree(tmp_path / "there") == tree(tmp_path / "here")
-
-
-def validated(shell: Shell, folder: Path, url: str, *options: str) -> bool:
-    """Whether the reports of a folder and of the same on a store say the same."""
-    first, here, _ = shell("validate", folder, "--json", *options)
-    second, there, err = shell("validate", url, "--json", *options)
-    assert (first, err) == (second, "")
-    return bool(json.loads(there) == json.loads(here.replace(str(folder), url)))
-
-
-def test_a_data_set_on_a_store_is_validated_as_one_here(
-    tmp_path: Path, s3: Store, dataset: Path, shell: Shell
-) -> None:
-    assert validated(shell, dataset, "s3://bucket/data", "--sample", "4")
-    (dataset / "dataset.json").write_text("{")
-    s3.put("data/dataset.json", b"{")
-    assert validated(shell, dataset, "s3://bucket/data")
-    shell.done("export", small_dataset(tmp_path / "other"), tmp_path / "out", "--to", "trl-sft")
-    s3.upload(tmp_path / "out", "export")
-    assert validated(shell, tmp_path / "out", "s3://bucket/export")
-
-
-def test_a_copy_is_whole_after_a_broken_connection(dataset: Path, s3: Store, shell: Shell) -> None:
-    broken = s3.line.broken
-    s3.line.after(3000)
-    mending = s3.mend_soon(1.0)
-    assert validated(shell, dataset, "s3://bucket/data")
-    mending.join()
-    assert s3.line.broken == broken + 1
-
-
-def test_names_that_lead_out_of_a_copy_are_refused(dataset: Path, s3: Store, shell: Shell) -> None:
-    s3.put("data/../../escaped", b"x")
-    code, _, err = shell("validate", "s3://bucket/data")
-    assert code == 2
-    assert "data/../../escaped is no name of a file on a disk" in err
-
-
-def test_a_benchmark_on_a_store_is_evaluated_and_reported_as_one_here(
-    tmp_path: Path, s3: Store, shell: Shell
-) -> None:
-    bench = benchmark(tmp_path / "bench")
-    s3.upload(bench, "bench")
-    said = ({"id": item.id, "answer": "A"} for item in Benchmark(bench).rows)
-    answers = write_answers(tmp_path / "answers.jsonl", said)
-    shell.done("evaluate", bench, tmp_path / "here", "--answers", answers)
-    shell.done("evaluate", "s3://bucket/bench", tmp_path / "there", "--answers", answers)
-    here, there = tree(tmp_path / "here"), tree(tmp_path / "there")
-    assert without(there, SUMMARY, "source") == without(here, SUMMARY, "source")
-    shell.done("report", tmp_path / "there", "--to", tmp_path / "page")
-    shell.done("report", tmp_path / "here", "--bench", "s3://bucket/bench", "--to", tmp_path / "b")
-    shell.done("report", tmp_path / "here", "--to", tmp_path / "c")
-    assert tree(tmp_path / "b") == tree(tmp_path / "c")
-    assert tree(tmp_path / "page")["report.html"]
-
-
-def test_training_rows_on_a_store_are_those_of_a_folder(
-    tmp_path: Path, s3: Store, dataset: Path
-) -> None:
-    broken = s3.line.broken
-    with cached_in(tmp_path / "cache"):
-        here = training.read(tiny(dataset).data, "train")
-        there = tiny(Path("x"), data__path="s3://bucket/data").data
-        s3.line.after(2000)
-        mending = s3.mend_soon(0.5)
-        found = training.read(there, "train")
-        mending.join()
-        assert found.to_dict() == here.to_dict()
-        assert s3.line.broken == broken + 1
-        passed = s3.line.passed
-        again = training.read(there, "train")
-        assert again.to_dict() == here.to_dict()
-        assert s3.line.passed - passed < 10_000
-        with pytest.raises(UserError, match="split other of s3:.*it has only test_seen"):
-            training.read(there, "other")
-        with pytest.raises(UserError, match="it has only no Parquet files"):
-            training.read(there.model_copy(update={"path": "s3://bucket/none"}), "train")
 
 
 # ------------------------------------------------------------------------- every other command
