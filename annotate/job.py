@@ -12,8 +12,9 @@ from annotate.llm import LlmWriter
 from annotate.options import AnnotateOptions, read_options
 from annotate.rows import Rows
 from degrade.errors import UserError
+from degrade.places import threads_between
 from degrade.runs import Progress, host_threads
-from degrade.storage import Place, threads_between
+from degrade.storage import Place
 
 __all__ = ["AnnotateOptions", "annotate_run", "estimate_run", "write_chains"]
 

@@ -21,12 +21,13 @@ import torch
 from degrade import shards
 from degrade.errors import HaltedError
 from degrade.making import Done, Loaded, Made, Maker
+from degrade.places import threads_between
 from degrade.recipe import Recipe
 from degrade.runs import Progress, bounded_map, host_threads, read_json
 from degrade.runtime import tuned
 from degrade.schema import Failure
 from degrade.sources import Listing
-from degrade.storage import Place, threads_between
+from degrade.storage import Place
 from degrade.workload import MAX_PIXELS, Job, Options, ShardJobs, Task, Workload
 
 __all__ = ["MAX_PIXELS", "Engine", "Options", "Synth", "local"]

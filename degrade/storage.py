@@ -15,8 +15,6 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -170,6 +168,14 @@ class Remote:
         """Put a local file here, whole or not at all, in parts where it is large."""
         self._call("put_file", str(local), self.path)
 
+    def download(self, local: Path) -> None:
+        """Write its content to a local file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        self._call("get_file", self.path, str(local))
+
     def open(self, mode: str = "r", encoding: str | None = None) -> Any:
         """Read it as a stream, of a local copy: so that no connection breaks in the middle.
 
@@ -180,7 +186,7 @@ class Remote:
             raise ValueError(f"mode {mode!r}: streams of a store are read")
         copy = scratch(self)
         try:
-            self._call("get_file", self.path, str(copy))
+            self.download(copy)
             return copy.open(mode, encoding=encoding)
         finally:
             copy.unlink()  # what is open stays readable
@@ -242,39 +248,6 @@ class Remote:
 
 Place = Path | Remote
 """Where something is read or written."""
-
-_REQUESTS = 16  # at a time, where whole files are fetched
-
-
-@contextmanager
-def fetched(folder: Place) -> Iterator[Path]:
-    """All that a folder holds, on this machine: itself, or a copy that goes when the block ends.
-
-    For what looks at every file in ways that a store has not.
-
-    Raises:
-        UserError: A name leads out of the folder.
-        StoppedError: The store cannot be reached, or the disk is full.
-    """
-    if isinstance(folder, Path):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="degrade-") as name:
-
-        def fetch(file: str) -> None:
-            if file.startswith("/") or {"", ".", ".."} & set(file.split("/")):
-                raise UserError(f"{folder / file} is no name of a file on a disk: rename it.")
-            copy = Path(name, file)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            folder._call("get_file", (folder / file).path, str(copy))
-
-        try:
-            with ThreadPoolExecutor(_REQUESTS) as pool:
-                for _ in pool.map(fetch, folder.walk()):
-                    pass
-        except OSError as error:
-            raise StoppedError(f"Stopped: {error.strerror or error} ({folder}).") from error
-        yield Path(name)
 
 
 def _archived(error: Exception) -> bool:
@@ -341,28 +314,6 @@ def _tell_of_mistakes(loop: Any, context: dict[str, Any]) -> None:
     """Keep quiet about tasks that died with their connection: the request itself reports that."""
     if not isinstance(context.get("exception"), OSError):
         loop.default_exception_handler(context)
-
-
-def writable(out: Place) -> Place:
-    """The same place, where a job may write its files one by one.
-
-    Raises:
-        UserError: Every file would be a commit.
-    """
-    if isinstance(out, Remote) and out.protocol == "hf":
-        raise UserError(
-            f"{out}: every file written there is a commit of its own. Write to a folder or another "
-            "store and publish it whole with `degrade-cli push`."
-        )
-    return out
-
-
-_WAITING = 4  # threads a core where pictures come from or go to a store: most of them wait for it
-
-
-def threads_between(cores: int, *places: Place) -> int:
-    """Threads for so many cores, where a job reads and writes these places."""
-    return cores * (_WAITING if any(isinstance(one, Remote) for one in places) else 1)
 
 
 def inside(one: Place, other: Place) -> bool:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from builders import assembly
 from builders.sources import Item, read_spec
 from degrade.errors import UserError
 from tests.dataset_help import small_dataset
@@ -93,9 +98,10 @@ def test_a_copy_is_whole_after_a_broken_connection(dataset: Path, s3: Store, she
 
 def test_names_that_lead_out_of_a_copy_are_refused(dataset: Path, s3: Store, shell: Shell) -> None:
     s3.put("data/../../escaped", b"x")
-    code, _, err = shell("validate", "s3://bucket/data")
-    assert code == 2
-    assert "data/../../escaped is no name of a file on a disk" in err
+    for url in ("s3://bucket/data", "s3://bucket/data/.."):
+        code, _, err = shell("validate", url)
+        assert code == 2
+        assert "data/../../escaped is no name of a file on a disk" in err
 
 
 def test_a_benchmark_on_a_store_is_evaluated_and_reported_as_one_here(
@@ -218,11 +224,73 @@ def test_a_benchmark_of_pictures_on_a_store_is_that_of_a_folder(
     assert {name: second[name] for name in tables} == {name: first[name] for name in tables}
 
 
+def test_a_data_set_is_built_on_a_store_as_in_a_folder_and_used_from_there(
+    tmp_path: Path, s3: Store, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    demo = ("build", "dataset", "demo", "--scale", "0.05")
+    shell.done(*demo, "out")
+    shell.done(*demo, "s3://bucket/out")
+    assert s3.tree("out") == tree(tmp_path / "out")
+    assert not (tmp_path / "out.build").exists()
+    code, out, _ = shell(*demo, "s3://bucket/out")
+    assert (code, "s3://bucket/out is finished already" in out) == (0, True)
+    code, _, err = shell(*demo, "s3://bucket/out", "--seed", "7")
+    assert code == 2
+    assert "s3://bucket/out holds a finished run" in err
+    shell.done(*demo, "out", "--seed", "7", "--overwrite")
+    shell.done(*demo, "s3://bucket/out", "--seed", "7", "--overwrite")
+    assert s3.tree("out") == tree(tmp_path / "out")
+    shell.done("validate", "s3://bucket/out")
+
+
+STOPPED = """
+import builders.assembly as a
+a.SHARD_ROWS = 4
+from degrade.cli import main
+main()
+"""
+
+
+def test_a_killed_build_goes_on(
+    tmp_path: Path, s3: Store, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(assembly, "SHARD_ROWS", 4)
+    scenes = ("build", "benchmark", "scenes", "--limit", "12")
+    shell.done(*scenes, "out")
+    command = (*scenes, "s3://bucket/out")
+    process = subprocess.Popen([sys.executable, "-c", STOPPED, *command])
+    while not any("shard-" in key for key in s3.keys("out/.work/")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert "out/dataset.json" not in s3.keys("out/")
+    assert (tmp_path / "out.build").is_dir()
+    before = {key for key in s3.keys("out/.work/") if "shard-" in key}
+    commits: list[str] = []
+    commit = assembly.Run.commit
+
+    def counted(self: Any, marker: Any) -> None:
+        commits.append(f"out/.work/shard-{marker.index:06d}.json")
+        commit(self, marker)
+
+    monkeypatch.setattr(assembly.Run, "commit", counted)
+    shell.done(*command)
+    assert 0 < len(commits) < 13
+    assert not before & set(commits)
+    assert s3.tree("out") == tree(tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["dataset", "demo", "s3://bucket/out"], "s3://bucket/out is on a store"),
-        (["benchmark", "scenes", "s3://bucket/out"], "s3://bucket/out is on a store"),
+        (["dataset", "demo", "hf://datasets/me/data"], "degrade-cli push"),
+        (
+            ["benchmark", "folder:s3://bucket/photos", "s3://bucket/photos/out"],
+            "s3://bucket/photos/out lies inside the source s3://bucket/photos",
+        ),
         (["benchmark", "webdataset:s3://bucket/x", "out"], "path: s3://bucket/x is on a store"),
         (["benchmark", "mmstar", "out", "--data", "s3://bucket/x.tsv"], "s3://bucket/x.tsv is on"),
         (["benchmark", "a-okvqa", "out", "--data", "s3://bucket/x"], "s3://bucket/x is on a store"),
@@ -240,7 +308,8 @@ def test_what_a_build_cannot_do_on_a_store_is_said(
     message: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    s3.upload(pictures(tmp_path / "src", 1), "photos")
     code, _, err = shell("build", *words)
     assert (code, message in err) == (2, True), err
-    assert s3.keys("") == []
+    assert s3.keys("") == ["photos/000.png"]
     assert not (tmp_path / "s3:").exists()

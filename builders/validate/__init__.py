@@ -15,9 +15,10 @@ from builders.validate.dataset import DatasetValidation
 from builders.validate.exports import ExportValidation, detect
 from builders.validate.report import CODES, Report, report_table
 from degrade.errors import UserError
+from degrade.places import fetched
 from degrade.runs import Progress, host_threads
 from degrade.runtime import resolve_device, tuned
-from degrade.storage import Place, fetched
+from degrade.storage import Place
 
 __all__ = ["CODES", "SAMPLE", "Report", "report_table", "validate"]
 
