@@ -342,7 +342,7 @@ def report(
         raise UserError(f"--{given[0]} is not for {what}, which {folders[0]} is; leave it out.")
     if evaluated:
         trainer.report(
-            [Path(f) for f in folders],
+            [path(f) for f in folders],
             to,
             name,
             place(bench, patience) if bench else None,
