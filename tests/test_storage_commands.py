@@ -24,6 +24,7 @@ from tests.shell_help import Shell, without
 from tests.test_annotate import KEY, Model, made
 from tests.test_cli_manners import ALL
 from tests.test_run import tree
+from trainer.evaluation.records import SUMMARY
 
 
 @pytest.fixture(scope="module")
@@ -244,4 +245,9 @@ def test_a_url_where_a_path_is_wanted_ends_with_a_message(
     code, _, err = shell("gallery", "s3://bucket/page")
     assert code == 2
     assert "Invalid value for 'OUT': s3://bucket/page is on a store" in err
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / SUMMARY).write_text("{}")
+    code, _, err = shell("report", "eval", "s3://bucket/eval")
+    assert code == 2
+    assert "s3://bucket/eval is on a store" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["eval"]
