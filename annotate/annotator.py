@@ -9,7 +9,6 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import Any, Protocol
 
 from annotate import diversity
@@ -20,9 +19,11 @@ from annotate.offline import GRAMMAR_VERSION, Unwritable, write
 from annotate.rows import Rows, own_pixel_limit
 from degrade import __version__, images
 from degrade.errors import UserError
+from degrade.places import writable
 from degrade.runs import Marker, Progress, Run, read_json, split_counts
 from degrade.schema import SCHEMA_VERSION, Annotation, Chain, Finding, Row
 from degrade.shards import Stored
+from degrade.storage import Place
 from degrade.threads import bounded_map
 
 CHAINS, SUMMARY = "chains.jsonl", "annotate.json"
@@ -125,7 +126,7 @@ class Annotator:
         writer: Who writes the chains.
     """
 
-    def __init__(self, rows: Rows, out: Path, writer: ChainWriter) -> None:
+    def __init__(self, rows: Rows, out: Place, writer: ChainWriter) -> None:
         self.rows, self.writer = rows, writer
         settings = {
             "source": str(rows.run).encode("utf-8", "replace").decode(),
@@ -137,7 +138,7 @@ class Annotator:
             "degrade": __version__,
             "schema": SCHEMA_VERSION,
         }
-        self.folder = Run(out, settings, ChainShard, SUMMARY, {CHAINS: "annotations"})
+        self.folder = Run(writable(out), settings, ChainShard, SUMMARY, {CHAINS: "annotations"})
         self.shards = split_counts(rows.total, SHARD_ROWS)
 
     def run(
@@ -168,7 +169,7 @@ class Annotator:
     def _run(self, progress: Progress) -> int:
         """The number of rows done now, those of earlier calls not counted."""
         folder = self.folder
-        todo = [i for i in range(len(self.shards)) if not folder.committed(i)]
+        todo = folder.missing(len(self.shards))
         before = done = self.rows.total - sum(len(self.shards[i]) for i in todo)
         progress(done, self.rows.total)
         wanted = set(todo)
@@ -246,7 +247,7 @@ def _mean(values: Sequence[float]) -> float:
     return round(sum(values) / len(values), 1) if values else 0.0
 
 
-def read_chains(out: Path) -> Iterator[Annotation]:
+def read_chains(out: Place) -> Iterator[Annotation]:
     """The chains of a finished annotation, streamed.
 
     Raises:
@@ -259,7 +260,7 @@ def read_chains(out: Path) -> Iterator[Annotation]:
                 number += 1
                 yield Annotation.model_validate_json(text)
     except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from None
+        raise UserError(f"Cannot read {path}: {error.strerror or error}.") from None
     except ValueError:  # pydantic's, or no UTF-8
         raise UserError(
             f"{path} is damaged at line {max(1, number)}. Write the chains again with --overwrite."

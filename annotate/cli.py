@@ -22,6 +22,7 @@ from degrade.console import (
     MaxCost,
     MaxTokensName,
     Overwrite,
+    Patience,
     PerMinute,
     PricesFile,
     Quiet,
@@ -34,25 +35,30 @@ from degrade.console import (
     resumable,
     say,
 )
+from degrade.errors import UserError
+from degrade.storage import PATIENCE, Place, place
 
 MODEL = "Model (--writer llm)"
 
 
 @resumable
 def annotate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run of synth.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A finished run of synth; path or URL.")
+    ],
     dest: Annotated[
-        Path | None, typer.Argument(metavar="[OUT]", help="Folder to write (default: RUN-chains).")
+        str | None,
+        typer.Argument(metavar="[OUT]", help="Folder to write; path or URL (default: RUN-chains)."),
     ] = None,
     writer: Annotated[
         Literal["offline", "llm"], typer.Option(help="Who writes: a grammar, or a model.")
     ] = DEFAULTS.writer,
     questions: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="JSON lines: id or source_path, question, choices, answer, caption ..."),
     ] = None,
     source: Annotated[
-        Path | None, typer.Option(help="Where the clean pictures are, if they moved.")
+        str | None, typer.Option(help="Where the clean pictures are, if they moved.")
     ] = None,
     seed: Annotated[
         int, typer.Option(help="Root of the offline writer's choices.")
@@ -102,6 +108,7 @@ def annotate(
     batch_api: BatchApi = DEFAULTS.batch_api,
     dry_run: DryRun = False,
     workers: Workers = None,
+    patience: Patience = PATIENCE,
     overwrite: Overwrite = False,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -112,6 +119,8 @@ def annotate(
     Examples:
         degrade-cli annotate out
 
+        degrade-cli annotate s3://bucket/out --questions questions.jsonl
+
         degrade-cli annotate out --writer llm --model gpt-4o-mini --max-cost 5 --dry-run
     """
     given = {k: v for k, v in locals().items() if k in AnnotateOptions.model_fields}
@@ -119,9 +128,12 @@ def annotate(
     from degrade.chat_tables import estimate_table
 
     options = read_options(given)
-    dest = dest or run.with_name(f"{run.resolve().name}-chains")
+    folder = place(run, patience)
+    chains = place(dest, patience) if dest else _beside(folder)
+    asked = place(questions, patience) if questions else None
+    moved = place(source, patience) if source else None
     if dry_run:
-        found = job.estimate_run(run, dest, options, questions=questions, source=source)
+        found = job.estimate_run(folder, chains, options, questions=asked, source=moved)
         if as_json:
             print_json(found)
         else:
@@ -135,11 +147,11 @@ def annotate(
 
     with progress_bar("annotating", quiet or as_json) as progress:
         summary = job.annotate_run(
-            run,
-            dest,
+            folder,
+            chains,
             options,
-            questions=questions,
-            source=source,
+            questions=asked,
+            source=moved,
             workers=workers,
             overwrite=overwrite,
             resume=resume,
@@ -154,11 +166,20 @@ def annotate(
         print_json(summary)
     elif not quiet:
         if summary["already_finished"]:
-            say(f"{dest} is finished already. Nothing to do.")
+            say(f"{chains} is finished already. Nothing to do.")
         out.print(report.summary_table(summary))
-        say(f"{summary['counts']['ok']} of {summary['counts']['rows']} chains accepted in {dest}")
+        say(f"{summary['counts']['ok']} of {summary['counts']['rows']} chains accepted in {chains}")
     if summary["counts"]["ok"] < summary["counts"]["rows"]:
         raise typer.Exit(EXIT_QUARANTINE)
+
+
+def _beside(run: Place) -> Place:
+    name = f"{run.resolve().name}-chains"
+    if isinstance(run, Path):
+        return run.with_name(name)
+    if not run.parent.path.strip("/"):
+        raise UserError(f"{run} is a whole bucket: say where to write, such as {run / name}.")
+    return run.with_name(name)
 
 
 class Chains:
@@ -176,7 +197,7 @@ class Chains:
         read_options(options)
 
     @staticmethod
-    def write(run: Path, dest: Path, **options: Any) -> dict[str, Any] | None:
+    def write(run: Place, dest: Place, **options: Any) -> dict[str, Any] | None:
         """``annotate.job.write_chains``."""
         from annotate import job
 

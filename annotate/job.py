@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from annotate.annotator import Annotator, OfflineWriter
@@ -13,19 +12,21 @@ from annotate.llm import LlmWriter
 from annotate.options import AnnotateOptions, read_options
 from annotate.rows import Rows
 from degrade.errors import UserError
+from degrade.places import threads_between
 from degrade.runs import Progress
+from degrade.storage import Place
 from degrade.threads import host_threads
 
 __all__ = ["AnnotateOptions", "annotate_run", "estimate_run", "write_chains"]
 
 
 def annotate_run(
-    run: Path,
-    dest: Path,
+    run: Place,
+    dest: Place,
     options: AnnotateOptions,
     *,
-    questions: Path | None = None,
-    source: Path | None = None,
+    questions: Place | None = None,
+    source: Place | None = None,
     workers: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
@@ -40,7 +41,7 @@ def annotate_run(
         options: Who writes, and how.
         questions: JSON lines that say what is asked, see :class:`annotate.rows.Rows`.
         source: Where the clean pictures are, if they moved.
-        workers: Host threads of the offline writer; all cores where ``None``.
+        workers: Host threads of the offline writer; chosen by the cores where ``None``.
         overwrite: Replace the chains in ``dest``.
         resume: Insist on going on with unfinished chains.
         progress: Called with rows done and rows in all.
@@ -57,7 +58,8 @@ def annotate_run(
     """
     rows = Rows(run, questions, source)
     if options.writer == "offline":
-        writer = OfflineWriter(options.seed, host_threads(workers))
+        threads = workers or threads_between(host_threads(), run, rows.source, dest)
+        writer = OfflineWriter(options.seed, threads)
         return Annotator(rows, dest, writer).run(overwrite, resume, progress)
     gateway, asking = _model(options, dest, news or (lambda text: None))
     if options.batch_api and not gateway.batch(asking, rows):
@@ -74,12 +76,12 @@ def annotate_run(
 
 
 def estimate_run(
-    run: Path,
-    dest: Path,
+    run: Place,
+    dest: Place,
     options: AnnotateOptions,
     *,
-    questions: Path | None = None,
-    source: Path | None = None,
+    questions: Place | None = None,
+    source: Place | None = None,
 ) -> dict[str, Any]:
     """What :func:`annotate_run` would ask a model for, and its cost; sends nothing.
 
@@ -96,7 +98,7 @@ def estimate_run(
 
 
 def _model(
-    options: AnnotateOptions, dest: Path, news: Callable[[str], None]
+    options: AnnotateOptions, dest: Place, news: Callable[[str], None]
 ) -> tuple[Gateway, LlmWriter]:
     journal = options.journal_beside(dest)
     gateway = Gateway(options.endpoint(), journal, options.limits(), options.prices, news)
@@ -114,11 +116,11 @@ def _model(
 
 
 def write_chains(
-    run: Path,
-    dest: Path,
+    run: Place,
+    dest: Place,
     *,
     options: Mapping[str, Any],
-    questions: Path | None,
+    questions: Place | None,
     workers: int | None,
     overwrite: bool,
     progress: Progress | None,

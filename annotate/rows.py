@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -17,6 +16,7 @@ from degrade.errors import UserError
 from degrade.schema import Question, Row
 from degrade.shards import Stored
 from degrade.sources import find
+from degrade.storage import Place
 from degrade.summary import read_summary
 
 
@@ -42,7 +42,7 @@ class Rows:
         UserError: Not a finished run, or a questions file that does not fit it.
     """
 
-    def __init__(self, run: Path, questions: Path | None, source: Path | None) -> None:
+    def __init__(self, run: Place, questions: Place | None, source: Place | None) -> None:
         self.run = run
         _, self.summary = read_summary(run, shards.RUNS)
         settings: dict[str, Any] = self.summary["settings"]
@@ -143,7 +143,7 @@ class _Questions:
         UserError: No such file, or a line that is no question or contradicts an earlier one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self.path = path
         self._asked: list[Question] = []
         self._ids: dict[str, int] = {}

@@ -15,15 +15,19 @@ from degrade.console import (
     EXIT_QUARANTINE,
     AsJson,
     Device,
+    OutFolder,
     Overwrite,
+    Patience,
     Quiet,
     Workers,
     out,
+    path,
     print_json,
     progress_bar,
     resumable,
     say,
 )
+from degrade.storage import PATIENCE, place
 
 if TYPE_CHECKING:
     from builders.dataset import ChainsStage
@@ -38,8 +42,10 @@ def _formats() -> list[str]:
 
 
 def export(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A data set that was built.")],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A data set that was built; path or URL.")
+    ],
+    dest: OutFolder,
     to: Annotated[
         str,
         typer.Option(
@@ -51,6 +57,7 @@ def export(
         list[str] | None, typer.Option(help="Only this split; may be repeated. (default: all)")
     ] = None,
     use: Annotated[str | None, typer.Option(help="Only rows for this use: sft, rl.")] = None,
+    patience: Patience = PATIENCE,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -67,7 +74,7 @@ def export(
 
     with progress_bar("exporting", quiet or as_json) as progress:
         result = exporting.export(
-            Dataset(data),
+            Dataset(place(data, patience)),
             to,
             dest,
             splits=split or (),
@@ -103,12 +110,15 @@ def formats(as_json: AsJson = False) -> None:
 
 
 def validate(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A data set or an export.")],
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", help="A data set or an export; path or URL.")
+    ],
     sample: Annotated[
         int | None,
         typer.Option(min=0, help="Rows to replay from their records; 0: all. (default: 64)"),
     ] = None,
     workers: Workers = None,
+    patience: Patience = PATIENCE,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -126,7 +136,7 @@ def validate(
     from builders.validate import validate as check
 
     with progress_bar("validating", quiet or as_json) as progress:
-        report = check(folder, sample=sample, workers=workers, progress=progress)
+        report = check(place(folder, patience), sample=sample, workers=workers, progress=progress)
     if as_json:
         print_json(report.as_json())
     elif not quiet or not report.ok:
@@ -137,7 +147,9 @@ def validate(
 
 @resumable
 def push(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A data set that was built.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A data set that was built.", parser=path)
+    ],
     repo: Annotated[str, typer.Argument(metavar="REPO", help="Hub name: user/name.")],
     private: Annotated[
         bool, typer.Option("--private", help="Make the repository private.")
@@ -194,9 +206,12 @@ def push(
 @resumable
 def replay(
     recipe: Annotated[
-        Path, typer.Argument(metavar="RECIPE.parquet", help="A published table without pictures.")
+        Path,
+        typer.Argument(
+            metavar="RECIPE.parquet", help="A published table without pictures.", parser=path
+        ),
     ],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    dest: OutFolder,
     source: Annotated[
         str | None,
         typer.Option(
@@ -244,7 +259,7 @@ def replay(
 @resumable
 def demo(
     ctx: typer.Context,
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    dest: OutFolder,
     rows: Annotated[int, typer.Option(min=12, help="Rows in all.")] = 220,
     workers: Workers = None,
     overwrite: Overwrite = False,

@@ -17,6 +17,7 @@ from degrade.console import (
     AsJson,
     Device,
     Overwrite,
+    Patience,
     Quiet,
     Workers,
     out,
@@ -25,6 +26,7 @@ from degrade.console import (
     resumable,
     say,
 )
+from degrade.storage import PATIENCE, Place, place
 
 if TYPE_CHECKING:
     from builders.benchmark import BenchmarkRecipe
@@ -38,8 +40,10 @@ Batch = Annotated[
     int | None, typer.Option(min=1, help="Pictures per batch.", rich_help_panel="Machine")
 ]
 KeepStages = Annotated[
-    bool, typer.Option("--keep-stages", help="Keep OUT.build, what the stages wrote.")
+    bool,
+    typer.Option("--keep-stages", help="Keep OUT.build, what the stages wrote."),
 ]
+Destination = Annotated[str, typer.Argument(metavar="OUT", help="Folder to write; path or URL.")]
 Seed = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
 
 
@@ -66,7 +70,7 @@ def build_dataset(
             autocompletion=completion.presets("builders", "recipes"),
         ),
     ],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    dest: Destination,
     source: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,6 +85,7 @@ def build_dataset(
     device: Device = "auto",
     batch: Batch = None,
     workers: Workers = None,
+    patience: Patience = PATIENCE,
     keep_stages: KeepStages = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -94,6 +99,8 @@ def build_dataset(
         degrade-cli build dataset robust-r1-11k data --source folder:photos,license=CC0-1.0
 
         degrade-cli build dataset my.yaml data
+
+        degrade-cli build dataset my.yaml s3://bucket/data
     """
     from builders import recipe as recipes
     from builders.card import write_card
@@ -113,16 +120,17 @@ def build_dataset(
     command += "".join(f" \\\n    --source {shown(text)}" for text in source or ())
     command += f" --scale {scale:g}" if scale != 1.0 else ""
     command += f" --seed {seed}" if seed is not None else ""
+    folder = place(dest, patience)
     made = Build(
         chosen,
         base,
-        dest,
+        folder,
         stage,
-        lambda folder: write_card(folder, command),
+        lambda here: write_card(here, command),
         Machine(device, batch, workers),
     )
     result = made.run(bar(quiet or as_json), overwrite, keep_stages)
-    if built(dest, result, as_json, quiet):
+    if built(folder, result, as_json, quiet):
         raise typer.Exit(EXIT_QUARANTINE)
 
 
@@ -138,7 +146,7 @@ def build_benchmark(
             autocompletion=completion.presets("builders", "benchmark/recipes"),
         ),
     ],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    dest: Destination,
     data: Annotated[
         str | None,
         typer.Option(
@@ -176,6 +184,7 @@ def build_benchmark(
     device: Device = "auto",
     batch: Batch = None,
     workers: Workers = None,
+    patience: Patience = PATIENCE,
     keep_stages: KeepStages = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -226,11 +235,12 @@ def build_benchmark(
     for name, given in options.items():
         values = given if isinstance(given, list) else [given]
         command += "".join(f" --{name} {value}" for value in values if value is not None)
+    folder = place(dest, patience)
     made = benchmark.BenchmarkBuild(
         chosen,
         base,
-        dest,
-        lambda folder: write_card(folder, command),
+        folder,
+        lambda here: write_card(here, command),
         Machine(device, batch, workers),
     )
     result = made.run(bar(quiet or as_json), overwrite, keep_stages)
@@ -239,7 +249,7 @@ def build_benchmark(
     if as_json:
         print_json({**result.info, "already_finished": result.already_finished})
     elif result.already_finished and not quiet:
-        say(f"{dest} is finished already: {counts['rows']} rows. Nothing to do.")
+        say(f"{folder} is finished already: {counts['rows']} rows. Nothing to do.")
     elif not quiet:
         table = Table("split", box=None)
         for heading in ("level", "rows", "pictures", "operators"):
@@ -249,12 +259,12 @@ def build_benchmark(
             cells = (f"{of:g}", found["rows"], found["groups"], len(found["operators"]))
             table.add_row(split, *map(str, cells))
         out.print(table)
-        _told(dest, result)
+        _told(folder, result)
     if counts["quarantined"]:
         raise typer.Exit(EXIT_QUARANTINE)
 
 
-def built(dest: Path, result: Result, as_json: bool, quiet: bool) -> bool:
+def built(dest: Place, result: Result, as_json: bool, quiet: bool) -> bool:
     """Say what a build did; whether some rows are failed ones."""
     if result.info is None:
         if as_json:
@@ -291,7 +301,7 @@ def _refused(counts: dict[str, Any]) -> Counter[str]:
     return found
 
 
-def _told(dest: Path, result: Result) -> None:
+def _told(dest: Place, result: Result) -> None:
     """Say what is in quarantine, how many rows there are and where the time went."""
     assert result.info is not None
     counts = result.info["counts"]

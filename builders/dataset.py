@@ -13,6 +13,7 @@ from builders.pool import PoolRow
 from builders.recipe import DatasetRecipe
 from builders.staged import ANY, Bar, Machine, Result, Staged, stages_of, timed
 from degrade.runs import Progress, write_atomic
+from degrade.storage import Place
 
 __all__ = ["Bar", "Build", "ChainsStage", "Machine", "Result"]
 
@@ -62,7 +63,7 @@ class Build(Staged[DatasetRecipe, dict[str, Any]]):
         self,
         recipe: DatasetRecipe,
         base: Path,
-        out: Path,
+        out: Place,
         chains: ChainsStage,
         card: Callable[[Path], object],
         machine: Machine = ANY,

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from builders.export import Format, get
@@ -162,7 +161,7 @@ class _Job:
         return summary
 
     def _chosen(self, listed: Lines, progress: Progress | None) -> Iterator[Entry]:
-        total = sum(pq.read_metadata(path).num_rows for path in self._data.files)
+        total = int(self._data.info["counts"].get("rows") or 0)
         for done, entry in enumerate(self._data.entries(), 1):
             row = entry.row
             if row.split in self._splits and (self._use is None or row.use in ("", self._use)):

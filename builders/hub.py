@@ -147,7 +147,10 @@ def _uploads(folder: Path, out: Path, recipe_only: bool) -> list[Upload]:
     if recipe_only:
         files.append(Upload(out / TABLE, TABLE))
     else:
-        files += [Upload(path, f"{DATA}/{path.name}") for path in Dataset(folder).files]
+        files += [
+            Upload(path, f"{DATA}/{path.name}")
+            for path in sorted((folder / DATA).glob("*.parquet"))
+        ]
     files += [Upload(p, f"{ASSETS}/{p.name}") for p in sorted((shown / ASSETS).glob("*"))]
     files.append(Upload(shown / CARD, CARD))
     return [file for file in files if file.local.is_file()]

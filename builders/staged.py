@@ -1,7 +1,7 @@
 """A build in stages, each resuming by itself: what data sets and benchmarks are built by.
 
-Stages write to ``<OUT>.build``; the last one joins them into the data set and, unless told
-otherwise, what it no longer needs goes away.
+Stages write to ``<OUT>.build``, of a store into that folder of the working directory; the last one
+joins them into the data set and, unless told otherwise, what it no longer needs goes away.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from builders.table import ASSETS, CARD, DATA, INFO, PAGE, QUARANTINE, RECIPE
 from degrade import __version__, ops
 from degrade.errors import UserError
 from degrade.executor import Options, Synth
+from degrade.places import fetched, writable
 from degrade.recipe import Recipe
 from degrade.runs import Progress, Run, read_json
 from degrade.runtime import resolve_device
 from degrade.schema import SCHEMA_VERSION
 from degrade.sources import Listing, Source
+from degrade.storage import Place, Remote, inside, publish
 
 Bar = Callable[[str], AbstractContextManager[Progress]]
 """Opens a progress bar for a stage."""
@@ -84,7 +86,7 @@ class Staged(ABC, Generic[R, P]):
         self,
         recipe: R,
         base: Path,
-        out: Path,
+        out: Place,
         degradations: Mapping[str, Recipe],
         card: Callable[[Path], object],
         machine: Machine,
@@ -109,7 +111,7 @@ class Staged(ABC, Generic[R, P]):
         }
         tables = {QUARANTINE: "failures"}
         written = (DATA, RECIPE, CARD, ASSETS, PAGE)
-        self.folder = Run(out, settings, DataShard, INFO, tables, folders=written)
+        self.folder = Run(writable(out), settings, DataShard, INFO, tables, folders=written)
 
     def run(self, bar: Bar, overwrite: bool = False, keep_stages: bool = False) -> Result:
         """Do what is left to do.
@@ -137,11 +139,21 @@ class Staged(ABC, Generic[R, P]):
                 with timed(result, "assemble"), bar("assembling") as progress:
                     self._assemble(prepared, progress)
         if not (self.out / CARD).exists():
-            self._card(self.out)
+            self._describe()
         if not keep_stages and self.stages.exists():
             self._clean()
         result.info = read_json(self.out / INFO)
         return result
+
+    def _describe(self) -> None:
+        """Write the card beside the data; of a store, from a copy that all of it is read from."""
+        with fetched(self.out) as here:
+            self._card(here)
+            if here == self.out:
+                return
+            shown = sorted((here / ASSETS).iterdir()) if (here / ASSETS).is_dir() else []
+            for path in [*shown, here / CARD]:  # the card last: it says that all is there
+                publish(path, self.out / path.relative_to(here).as_posix())
 
     @abstractmethod
     def _prepared(self, bar: Bar, overwrite: bool, result: Result) -> P | None:
@@ -199,18 +211,20 @@ class Staged(ABC, Generic[R, P]):
 
     def _refuse_inside(self) -> None:
         """Refuse to write into a source: the next build would take its own pictures for clean."""
-        out = self.out.resolve()
         for spec in self.recipe.sources:
-            path = self.base / str(getattr(spec, "path", ""))
-            if getattr(spec, "path", "") and path.is_dir() and out.is_relative_to(path.resolve()):
+            given = getattr(spec, "path", "")
+            path = given if isinstance(given, Remote) else self.base / str(given)
+            if given and inside(self.out, path) and path.is_dir():
                 raise UserError(
                     f"The output folder {self.out} lies inside the source {path}: the next build "
                     "would read its own output. Give a folder outside of it."
                 )
 
 
-def stages_of(out: Path) -> Path:
-    """Where the stages of a build write."""
+def stages_of(out: Place) -> Path:
+    """Where the stages of a build write: on this machine."""
+    if not isinstance(out, Path):
+        return Path(f"{out.name}.build").absolute()
     return out.resolve().with_name(f"{out.resolve().name}.build")
 
 

@@ -6,13 +6,13 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Final
 
 from degrade import shards
 from degrade.errors import UserError
 from degrade.images import is_original
 from degrade.schema import AnswerForm, Applied, Chain, Degradation, Question, Record, Task
+from degrade.storage import Place
 from degrade.summary import read_summary
 
 INFO, RECIPE, QUARANTINE = shards.DATASET, "recipe.yaml", "quarantine.jsonl"
@@ -188,14 +188,14 @@ class Dataset:
         UserError: Not a finished data set.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.folder = folder
         _, self.info = read_summary(folder, shards.DATASETS)
 
     @cached_property
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> tuple[Place, ...]:
         """The Parquet files in order."""
-        return tuple(sorted((self.folder / DATA).glob("*.parquet")))
+        return tuple(shards.parquet_files(self.folder))
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -9,7 +9,9 @@ from pydantic import BaseModel
 
 from degrade.chat_request import MaxTokensField
 from degrade.configs import validated
+from degrade.errors import UserError
 from degrade.schema import Record
+from degrade.storage import Place
 
 if TYPE_CHECKING:
     from degrade.chat_limits import Limits
@@ -69,9 +71,20 @@ class EndpointOptions(Record):
         per_minute = ("requests_per_minute", "tokens_per_minute")
         return self._as(Limits, "concurrency", *per_minute, "max_cost")
 
-    def journal_beside(self, out: Path) -> Path:
-        """The file of paid answers of a command that writes a folder."""
-        return self.journal or out.with_name(f"{out.name}.sqlite")
+    def journal_beside(self, out: Place) -> Path:
+        """The file of paid answers of a command that writes a folder.
+
+        Raises:
+            UserError: The folder is on a store, where no such file can be, and none was named.
+        """
+        if self.journal:
+            return self.journal
+        if not isinstance(out, Path):
+            raise UserError(
+                f"{out} is on a store; answers that are paid for are kept in a file of this "
+                f"machine. Name it, and keep it: --journal {out.name}.sqlite"
+            )
+        return out.with_name(f"{out.name}.sqlite")
 
     def _as(self, model: type[M], *names: str) -> M:
         return validated(model, {name: getattr(self, name) for name in names}, self.what)

@@ -31,6 +31,7 @@ from degrade.console import (
     err,
     going_on,
     out,
+    path,
     print_json,
     progress_bar,
     resumable,
@@ -307,7 +308,8 @@ def report(
         Path | None,
         typer.Option(
             help="Folder to write report.html to. (default: beside a run or data set as "
-            "FOLDER-report.html; in the first evaluation)"
+            "FOLDER-report.html; in the first evaluation)",
+            parser=path,
         ),
     ] = None,
     samples: cli_report.Samples = 12,
@@ -340,7 +342,14 @@ def report(
         raise UserError(f"--{given[0]} is not for {what}, which {folders[0]} is; leave it out.")
     if evaluated:
         trainer.report(
-            [Path(f) for f in folders], to, name, bench, unseen, failures, as_json, quiet
+            [path(f) for f in folders],
+            to,
+            name,
+            place(bench, patience) if bench else None,
+            unseen,
+            failures,
+            as_json,
+            quiet,
         )
         return
     if folders[1:]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from degrade import completion
-from degrade.console import AsJson, Quiet, out, print_json, progress_bar, say
+from degrade.console import AsJson, Quiet, out, path, print_json, progress_bar, say
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -224,8 +224,10 @@ def _picture(path: Path, max_side: int | None = None) -> Pixels:
 
 
 def preview(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
-    dest: Annotated[Path, typer.Argument(metavar="OUT.png", help="The sheet to write.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.", parser=path)],
+    dest: Annotated[
+        Path, typer.Argument(metavar="OUT.png", help="The sheet to write.", parser=path)
+    ],
     op: Shown = None,
     seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
     cell: Annotated[int, typer.Option(min=32, help="Longer side of a cell, in pixels.")] = 224,
@@ -263,10 +265,14 @@ def _wrote(path: Path, names: list[str], as_json: bool, quiet: bool) -> None:
 
 def gallery(
     dest: Annotated[
-        Path, typer.Argument(metavar="OUT", help="Folder for index.html, or the .html file.")
+        Path,
+        typer.Argument(
+            metavar="OUT", help="Folder for index.html, or the .html file.", parser=path
+        ),
     ],
     image: Annotated[
-        Path | None, typer.Option(help="Picture to degrade. (default: one that is shipped)")
+        Path | None,
+        typer.Option(help="Picture to degrade. (default: one that is shipped)", parser=path),
     ] = None,
     op: Shown = None,
     seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,

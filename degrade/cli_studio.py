@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from degrade.console import ENDPOINT, AsJson, BaseUrl, KeyEnv, err, print_json, say
+from degrade.console import ENDPOINT, AsJson, BaseUrl, KeyEnv, err, path, print_json, say
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def studio_command(
             list[Path] | None,
             typer.Argument(
                 metavar="PATH ...",
+                parser=path,
                 help="What to show: pictures, folders of pictures, runs of `synth`, chains of "
                 "`annotate`, data sets of `build`, evaluations, reports. Nothing else is opened.",
             ),

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from degrade.errors import UserError, unknown
+from degrade.urls import local
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -49,10 +50,10 @@ def read_named(name: str, folder: Traversable) -> dict[str, Any] | None:
     """A preset of a folder by name, or a YAML file by path; None where there is no such preset.
 
     Raises:
-        UserError: The file is missing, or holds no mapping.
+        UserError: The file is missing, on a store, or holds no mapping.
     """
     if is_yaml(name):
-        return read_yaml(Path(name))
+        return read_yaml(local(name))
     return read_yaml(folder / f"{name}.yaml") if name in preset_names(folder) else None
 
 

@@ -28,7 +28,8 @@ from rich.progress import (
 from rich.text import Text
 
 from degrade.completion import devices
-from degrade.errors import HaltedError
+from degrade.errors import HaltedError, UserError
+from degrade.urls import local
 
 EXIT_FOUND, EXIT_USER, EXIT_QUARANTINE, EXIT_INTERRUPTED = 1, 2, 3, 130
 EXITS = {
@@ -62,7 +63,9 @@ Device = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Host threads. (default: all cores)", rich_help_panel="Machine"),
+    typer.Option(
+        min=1, help="Host threads. (default: all cores, more for stores)", rich_help_panel="Machine"
+    ),
 ]
 Patience = Annotated[
     float,
@@ -73,6 +76,23 @@ Patience = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")]
+
+
+def path(text: str) -> Path:
+    """A name of this machine, as given on the command line: the parser of what can be no URL.
+
+    Raises:
+        typer.BadParameter: It is one; as a name it would be that of a new folder here.
+    """
+    try:
+        return local(text)
+    except UserError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+OutFolder = Annotated[
+    Path, typer.Argument(metavar="OUT", help="Folder to write, on this machine.", parser=path)
+]
 
 ENDPOINT, LIMITS = "Endpoint", "Limits and money"
 """Panels of the help of what asks an endpoint; its options are `degrade.chat_options`'."""
@@ -90,13 +110,17 @@ MaxTokensName = Annotated[
 ]
 JournalFile = Annotated[
     Path | None,
-    typer.Option(help="File of paid answers (default: OUT.sqlite).", rich_help_panel=LIMITS),
+    typer.Option(
+        help="File of paid answers (default: OUT.sqlite; name one where OUT is a URL).",
+        parser=path,
+        rich_help_panel=LIMITS,
+    ),
 ]
 Concurrency = Annotated[int, typer.Option(help="Most requests in flight.", rich_help_panel=LIMITS)]
 PerMinute = Annotated[float | None, typer.Option(rich_help_panel=LIMITS)]
 MaxCost = Annotated[float | None, typer.Option(help="US dollars.", rich_help_panel=LIMITS)]
 PricesFile = Annotated[
-    Path | None, typer.Option(help="Your price table (YAML).", rich_help_panel=LIMITS)
+    Path | None, typer.Option(help="Your price table (YAML).", parser=path, rich_help_panel=LIMITS)
 ]
 BatchApi = Annotated[
     bool,

@@ -21,12 +21,13 @@ import torch
 from degrade import shards
 from degrade.errors import HaltedError
 from degrade.making import Done, Loaded, Made, Maker
+from degrade.places import threads_between
 from degrade.recipe import Recipe
 from degrade.runs import Progress, read_json
 from degrade.runtime import tuned
 from degrade.schema import Failure
 from degrade.sources import Listing
-from degrade.storage import Place, Remote
+from degrade.storage import Place
 from degrade.threads import bounded_map, host_threads
 from degrade.workload import MAX_PIXELS, Job, Options, ShardJobs, Task, Workload
 
@@ -102,13 +103,10 @@ class Synth:
 
 # ---------------------------------------------------------------------------- the local engine
 
-_WAITING = 4  # threads a core where pictures come from or go to a store: most of them wait for it
-
 
 def threads_for(task: Task, cores: int) -> int:
     """Threads to make a task's shards with on so many cores, unless the options say."""
-    distant = isinstance(task.root, Remote) or isinstance(task.run.out, Remote)
-    return task.options.workers or cores * (_WAITING if distant else 1)
+    return task.options.workers or threads_between(cores, task.root, task.run.out)
 
 
 def local(task: Task, work: Iterable[ShardJobs], stop: Stop) -> Generator[int]:

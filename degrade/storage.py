@@ -14,13 +14,16 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from degrade.errors import StoppedError, UserError
+from degrade.urls import local, protocol_of
+
+T = TypeVar("T")
 
 PATIENCE = 60.0
 """Seconds for which a request that fails is repeated before the run stops."""
@@ -111,6 +114,14 @@ class Remote:
             if len(path) > head and not path.endswith("/"):
                 yield path[head:]
 
+    def size(self) -> int:
+        """Bytes of the file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        return int(self._call("info", self.path)["size"] or 0)
+
     def usage(self) -> tuple[int, int]:
         """Files below it and their bytes together."""
         found = self._call("find", self.path, detail=True).values()
@@ -157,6 +168,14 @@ class Remote:
         """Put a local file here, whole or not at all, in parts where it is large."""
         self._call("put_file", str(local), self.path)
 
+    def download(self, local: Path) -> None:
+        """Write its content to a local file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        self._call("get_file", self.path, str(local))
+
     def open(self, mode: str = "r", encoding: str | None = None) -> Any:
         """Read it as a stream, of a local copy: so that no connection breaks in the middle.
 
@@ -167,7 +186,7 @@ class Remote:
             raise ValueError(f"mode {mode!r}: streams of a store are read")
         copy = scratch(self)
         try:
-            self._call("get_file", self.path, str(copy))
+            self.download(copy)
             return copy.open(mode, encoding=encoding)
         finally:
             copy.unlink()  # what is open stays readable
@@ -193,6 +212,9 @@ class Remote:
             return
 
     def _call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        return self.patiently(lambda: getattr(_filesystem(self.protocol), method)(*args, **kwargs))
+
+    def patiently(self, request: Callable[[], T]) -> T:
         """A request, repeated with growing pauses while the store does not answer as it should.
 
         Raises:
@@ -202,7 +224,7 @@ class Remote:
         deadline, pause = time.monotonic() + self.patience, _FIRST_PAUSE
         while True:
             try:
-                return getattr(_filesystem(self.protocol), method)(*args, **kwargs)
+                return request()
             except Exception as error:
                 if _archived(error):
                     raise
@@ -247,12 +269,10 @@ def place(text: str | Path, patience: float = PATIENCE) -> Place:
     Raises:
         UserError: No known kind of storage, one that is not installed, or a pattern.
     """
-    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", str(text))
-    if not found:
-        return Path(text)
-    protocol, url = found[1].lower(), str(text)
-    if protocol in {"file", "local"}:
-        return Path(url[found.end() :])
+    url = str(text)
+    protocol = protocol_of(url)
+    if not protocol:
+        return local(url)
     if re.search(r"[*?\[]", url):
         raise UserError(f"{url} is a pattern. Give a folder; all below it is taken.")
     path = str(_class(protocol)._strip_protocol(url)).rstrip("/")

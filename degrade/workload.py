@@ -14,13 +14,14 @@ import torch
 from degrade import __version__, ops, shards
 from degrade.errors import UserError
 from degrade.images import WRITER, Encoding
+from degrade.places import writable
 from degrade.recipe import Recipe
 from degrade.runs import Run, split_counts
 from degrade.runtime import resolve_devices
 from degrade.schema import SCHEMA_VERSION
 from degrade.shards import Format, Shard
 from degrade.sources import Listing, OutputNames, Source, scan
-from degrade.storage import Place, Remote, absolute, inside
+from degrade.storage import Place, absolute, inside
 
 SHARD_SOURCES: dict[Format, int] = {"folder": 64, "parquet": 256}
 MAX_PIXELS = 100_000_000
@@ -176,11 +177,7 @@ class Workload:
 
 
 def _refuse_overlap(src: Place, out: Place) -> None:
-    if isinstance(out, Remote) and out.protocol == "hf":
-        raise UserError(
-            f"{out}: every file written there is a commit of its own. Write to a folder or another "
-            "store and publish it whole with `degrade-cli push`."
-        )
+    writable(out)
     folder = src.is_dir()
     if folder and inside(out, src):
         raise UserError(

@@ -52,7 +52,7 @@ NOT_RUN = {
     r"^source ": "changes a shell, and there is none; what it activates is installed by .ci/run",
     r"^make (check|golden)": "runs the whole suite, of which this is a part, or rewrites its files",
     r"^make models": _INDEX,
-    r" s3://": "asks an object store; tests/test_storage.py runs it against one of its own",
+    r" s3://": "asks an object store; tests/test_storage*.py run such against one of their own",
     r"--engine ray|^ray start": "starts a cluster; tests/test_ray.py does",
     r"^degrade-cli studio": "serves a page until it is stopped; its tests open that in a browser",
     r"^python -m pytest": "runs a part of the suite",

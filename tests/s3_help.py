@@ -7,7 +7,9 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -143,6 +145,31 @@ class Store:
     def put(self, key: str, data: bytes) -> None:
         """An object, behind the line's back."""
         self.client.put_object(Bucket="bucket", Key=key, Body=data)
+
+    def upload(self, folder: Path, prefix: str) -> None:
+        """All files below a folder, behind the line's back."""
+        for path in folder.rglob("*"):
+            if path.is_file():
+                self.put(f"{prefix}/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+    def empty(self) -> None:
+        """Mend the line and remove all objects."""
+        self.line.mend()
+        for key in self.keys(""):
+            self.client.delete_object(Bucket="bucket", Key=key)
+
+    def mend_soon(self, seconds: float) -> threading.Thread:
+        """Wait for the line to break, and mend it so many seconds later."""
+
+        def mend() -> None:
+            while not self.line.down:
+                time.sleep(0.01)
+            time.sleep(seconds)
+            self.line.mend()
+
+        mending = threading.Thread(target=mend)
+        mending.start()
+        return mending
 
     def keys(self, prefix: str) -> list[str]:
         """Names below a prefix."""

@@ -54,13 +54,14 @@ def cached_in(folder: Path) -> Iterator[None]:
     """Let `datasets` keep what it converts there; say nothing meanwhile."""
     import datasets
 
-    before = datasets.config.HF_DATASETS_CACHE
-    datasets.config.HF_DATASETS_CACHE = folder
+    settings = datasets.config
+    before = settings.HF_DATASETS_CACHE, settings.DOWNLOADED_DATASETS_PATH
+    settings.HF_DATASETS_CACHE, settings.DOWNLOADED_DATASETS_PATH = folder, folder / "downloads"
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        datasets.config.HF_DATASETS_CACHE = before
+        settings.HF_DATASETS_CACHE, settings.DOWNLOADED_DATASETS_PATH = before
         datasets.enable_progress_bars()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from degrade.runs import write_atomic
+from degrade.urls import protocol_of
 from trainer.config import TINY, Config
 
 _TITLES = {"sft": "supervised fine-tuning", "rl": "reinforcement learning (GRPO)"}
@@ -36,8 +37,9 @@ def card(config: Config, kind: str, base: str, facts: dict[str, Any]) -> str:
     }
     if config.model.path != TINY and not Path(config.model.path).exists():
         head["base_model"] = config.model.path
-    if config.data.path and not Path(config.data.path).exists():
-        head["datasets"] = [config.data.path]
+    data = config.data.path
+    if data and not (protocol_of(data) or Path(data).exists()):
+        head["datasets"] = [data]
     template = (resources.files("trainer") / "templates" / "model_card.md").read_text("utf-8")
     trained = facts["trainable"]
     parts = [f"{c['trained']:,} of {c['parameters']:,} ({p})" for p, c in trained.items()]

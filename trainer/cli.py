@@ -18,6 +18,7 @@ from degrade.console import (
     Quiet,
     err,
     out,
+    path,
     print_json,
     progress_bar,
     resumable,
@@ -70,10 +71,12 @@ ConfigName = Annotated[
     ),
 ]
 Out = Annotated[
-    Path, typer.Argument(metavar="OUT", help="Folder of the run; both stages share it.")
+    Path,
+    typer.Argument(metavar="OUT", help="Folder of the run; both stages share it.", parser=path),
 ]
 DataPath = Annotated[
-    str | None, typer.Option("--data", help="Folder that `build` wrote, or a name on the Hub.")
+    str | None,
+    typer.Option("--data", help="Folder that `build` wrote, path or URL; or a name on the Hub."),
 ]
 Set = Annotated[
     list[str] | None,
@@ -273,7 +276,7 @@ def accelerate_file(
 
 
 def ask(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture.", parser=path)],
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask about it.")],
     model: Annotated[
         str,
@@ -297,7 +300,8 @@ def ask(
     ] = "OPENAI_API_KEY",
     max_tokens: Annotated[int, typer.Option(min=1, help="Longer answers are cut off.")] = 1024,
     journal: Annotated[
-        Path | None, typer.Option(help="File of an endpoint's answers. [default: none is kept]")
+        Path | None,
+        typer.Option(help="File of an endpoint's answers. [default: none is kept]", parser=path),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -85,7 +85,8 @@ class DataConfig(Record):
     """The rows to train on.
 
     Attributes:
-        path: A folder that ``degrade-cli build`` wrote, or a name on the Hub.
+        path: A folder that ``degrade-cli build`` wrote, here or as the URL of one on a store, or a
+            name on the Hub.
         revision: Of the Hub.
         split: To train on.
         watch_split: Its rows are answered during training where ``watch.answer_every`` is above 0.

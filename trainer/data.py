@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from degrade import images
+from degrade import images, shards
 from degrade.errors import UserError
 from degrade.schema import Applied, Chain, Question
+from degrade.storage import Remote, place
 from trainer import hf
 from trainer.config import Config, DataConfig
 
@@ -49,7 +50,7 @@ def read(config: DataConfig, split: str) -> Any:
         UserError: There is no such data set or split, or columns are missing.
     """
     if not config.path:
-        raise UserError("There is no data: give --data FOLDER, or data.path in the configuration.")
+        raise UserError("There is no data: give --data, or data.path in the configuration.")
     datasets = hf.module("datasets")
     try:
         found = _load(datasets, config, split)
@@ -68,15 +69,18 @@ def read(config: DataConfig, split: str) -> Any:
 
 
 def _load(datasets: Any, config: DataConfig, split: str) -> Any:
-    folder = Path(config.path)
-    if not folder.is_dir():
+    folder = place(config.path)
+    if isinstance(folder, Path) and not folder.is_dir():
         return datasets.load_dataset(config.path, revision=config.revision, split=split)
     # data/train-00000-of-00001.parquet, or data/train_sft-... where a split is parted by use
-    names = sorted((folder / "data").glob("*.parquet"))
-    files = [str(p) for p in names if p.name.startswith((f"{split}-", f"{split}_"))]
-    if not files:
+    names = shards.parquet_files(folder)
+    chosen = [p for p in names if p.name.startswith((f"{split}-", f"{split}_"))]
+    if not chosen:
         found = sorted({p.name.partition("-")[0] for p in names})
         raise ValueError(f"it has only {', '.join(found) or 'no Parquet files'}")
+    files = list(map(str, chosen))
+    if isinstance(folder, Remote):  # kept in the cache of `datasets` while the store's are the same
+        files = folder.patiently(lambda: datasets.DownloadManager().download(files))
     table = datasets.load_dataset("parquet", data_files={split: files}, split=split)
     if "split" not in table.column_names:
         return table

@@ -10,6 +10,7 @@ from builders.benchmark.pool import BenchmarkPool
 from builders.benchmark.recipe import BenchmarkRecipe
 from builders.staged import ANY, Bar, Machine, Result, Staged, stages_of, timed
 from degrade.runs import Progress
+from degrade.storage import Place
 
 
 class BenchmarkBuild(Staged[BenchmarkRecipe, bool]):
@@ -30,7 +31,7 @@ class BenchmarkBuild(Staged[BenchmarkRecipe, bool]):
         self,
         recipe: BenchmarkRecipe,
         base: Path,
-        out: Path,
+        out: Place,
         card: Callable[[Path], object],
         machine: Machine = ANY,
     ) -> None:

@@ -20,6 +20,7 @@ from degrade.errors import UserError, unknown
 from degrade.plans import GridIntensity
 from degrade.recipe import Recipe
 from degrade.schema import PUBLISHED
+from degrade.storage import Place, place
 
 _PRESETS = resources.files("builders.benchmark") / "recipes"
 
@@ -147,7 +148,7 @@ class BenchmarkRecipe(BuildRecipe):
         data = {"path": path, "name": spec.name, "license": spec.license, "rows": spec.rows}
         if path.endswith(".tsv") and spec.kind != "r-bench":
             changed = read_spec({**data, "kind": "vlmevalkit"})
-        elif spec.kind == "huggingface" and _holds_parquet(Path(path).expanduser()):
+        elif spec.kind == "huggingface" and _holds_parquet(place(path)):
             columns = getattr(spec, "columns", {})
             changed = read_spec({**data, "kind": "parquet", "columns": columns})
         else:
@@ -223,8 +224,13 @@ class BenchmarkRecipe(BuildRecipe):
         return held.operators
 
 
-def _holds_parquet(path: Path) -> bool:
-    return path.suffix == ".parquet" or (path.is_dir() and any(path.rglob("*.parquet")))
+def _holds_parquet(path: Place) -> bool:
+    if path.name.endswith(".parquet"):
+        return True
+    if isinstance(path, Path):
+        path = path.expanduser()
+        return path.is_dir() and any(path.rglob("*.parquet"))
+    return any(name.endswith(".parquet") for name in path.walk())
 
 
 def preset_names() -> list[str]:

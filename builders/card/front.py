@@ -35,10 +35,12 @@ def feature(kind: pa.DataType) -> dict[str, Any]:
 def configs(data: Dataset) -> dict[str, Splits]:
     """Configurations of a data set: ``default`` with all splits, and one per use of a split."""
     found: dict[str, Splits] = {"default": {}}
+    folder = data.folder
+    assert isinstance(folder, Path)  # cards are written beside data sets of this machine
     for split in data.splits:
         uses = data.info["counts"]["splits"][split]["uses"]
         parts = [part_name(split, use) for use in uses or ("",)]
-        files = {part: sorted((data.folder / DATA).glob(f"{part}-*.parquet")) for part in parts}
+        files = {part: sorted((folder / DATA).glob(f"{part}-*.parquet")) for part in parts}
         found["default"][split] = [path for part in files.values() for path in part]
         for use in uses:
             found.setdefault(use, {})[split] = files[part_name(split, use)]

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from builders.sources.base import Item, Mapped, SourceSpec
+from builders.sources.base import HereOrNone, Item, Mapped, SourceSpec
 from builders.sources.files import Folder, located
 from builders.sources.huggingface import HuggingFace
 from builders.sources.mapping import mapped, unusable
@@ -15,6 +15,7 @@ from builders.sources.parquet import Parquet
 from builders.sources.readers import json_rows
 from builders.sources.values import RowError
 from degrade.errors import UserError
+from degrade.urls import local
 
 COLUMNS = Mapped(id="question_id", answer="correct_choice_idx", references="direct_answers")
 _FOLDERS = ("train", "val", "test")
@@ -36,14 +37,14 @@ class AOkvqa(SourceSpec):
 
     kind: Literal["a-okvqa"] = "a-okvqa"
     path: str = "HuggingFaceM4/A-OKVQA"
-    images: Path | None = None
+    images: HereOrNone = None
     split: str = "train"
     revision: str | None = None
     license: str = "other"
 
     def items(self, base: Path, wanted: int | None) -> Iterator[Item]:
         """See the base class."""
-        path = located(base, Path(self.path))
+        path = located(base, local(self.path))
         short = self.split.replace("validation", "val")
         if path.is_dir() and (path / f"aokvqa_v1p0_{short}.json").exists():
             path /= f"aokvqa_v1p0_{short}.json"

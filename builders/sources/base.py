@@ -8,11 +8,49 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from degrade.configs import validated
 from degrade.errors import UserError, unknown
 from degrade.schema import AnswerForm, Question, Record, Task
+from degrade.storage import Place, Remote, place
+from degrade.urls import local
+
+
+def _here(given: Any) -> Any:
+    return local(given) if isinstance(given, str) else given
+
+
+def _anywhere(given: Any) -> Place | None:
+    if given is None or isinstance(given, Remote):
+        return given
+    if not isinstance(given, str | Path):
+        raise ValueError("Input should be a path or a URL")
+    return place(given)
+
+
+def _spelled(where: Place | None) -> str | None:
+    return None if where is None else str(where)
+
+
+Here = Annotated[Path, BeforeValidator(_here)]
+"""A file or folder of this machine; a URL is refused."""
+
+HereOrNone = Annotated[Path | None, BeforeValidator(_here)]
+"""The same, or none."""
+
+Anywhere = Annotated[Place, PlainValidator(_anywhere), PlainSerializer(_spelled)]
+"""A file or folder of this machine or of a store."""
+
+AnywhereOrNone = Annotated[Place | None, PlainValidator(_anywhere), PlainSerializer(_spelled)]
+"""The same, or none."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from builders.sources.base import Item, SourceSpec
+from builders.sources.base import Anywhere, Item, SourceSpec
 from builders.sources.files import located
 from builders.sources.mapping import item
 from builders.sources.values import RowError
@@ -26,7 +26,7 @@ class Built(SourceSpec):
     """
 
     kind: Literal["dataset"] = "dataset"
-    path: Path
+    path: Anywhere
     split: str | None = None
 
     def items(self, base: Path, wanted: int | None) -> Iterator[Item]:

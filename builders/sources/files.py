@@ -6,25 +6,36 @@ import glob
 import io
 import os
 from collections.abc import Collection
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, overload
 
 from PIL import Image, UnidentifiedImageError
 
 from builders.sources.values import RowError, listed, plain
 from degrade.errors import UserError
 from degrade.images import EXTENSIONS, FORMATS
+from degrade.storage import Place, Remote
 
 LARGEST_PICTURE = 2**30
 """Bytes of a picture's file: a hundred million pixels of 16 bits, uncompressed, are fewer."""
 
 
-def located(base: Path, path: Path) -> Path:
-    """What a recipe's path means, below the folder of the recipe unless it is absolute."""
-    return base / path.expanduser()
+@overload
+def located(base: Path, path: Path) -> Path: ...
+@overload
+def located(base: Path, path: Place) -> Place: ...
+def located(base: Path, path: Place) -> Place:
+    """What a recipe's path means, below the folder of the recipe unless it is absolute or a URL."""
+    return base / path.expanduser() if isinstance(path, Path) else path
 
 
-def matching(base: Path, path: Path, suffixes: Collection[str]) -> tuple[Path, list[Path]]:
+@overload
+def matching(base: Path, path: Path, suffixes: Collection[str]) -> tuple[Path, list[Path]]: ...
+@overload
+def matching(base: Path, path: Place, suffixes: Collection[str]) -> tuple[Place, list[Place]]: ...
+def matching(
+    base: Path, path: Place, suffixes: Collection[str]
+) -> tuple[Place, list[Place]] | tuple[Path, list[Path]]:
     """The files that a file's name, a folder or a pattern stands for, in a stable order.
 
     Returns:
@@ -34,6 +45,8 @@ def matching(base: Path, path: Path, suffixes: Collection[str]) -> tuple[Path, l
         UserError: There are none.
     """
     place = located(base, path)
+    if isinstance(place, Remote):
+        return _on_store(place, suffixes)
     if place.is_file():
         return place.parent, [place]
     if place.is_dir():
@@ -57,9 +70,22 @@ def matching(base: Path, path: Path, suffixes: Collection[str]) -> tuple[Path, l
     return root, files
 
 
-def stem(root: Path, file: Path) -> str:
+def _on_store(place: Remote, suffixes: Collection[str]) -> tuple[Place, list[Place]]:
+    if place.is_file():
+        return place.parent, [place]
+    names = (n for n in place.walk() if not n.rpartition("/")[2].startswith("."))
+    files = sorted((n for n in names if n.endswith(tuple(suffixes))), key=os.fsencode)
+    if not files:
+        raise UserError(f"{place} holds no files that end in {' or '.join(suffixes)}.")
+    return place, [place / name for name in files]
+
+
+def stem(root: Place, file: Place) -> str:
     """A file's name below a folder without its extension, to begin ids with."""
-    return file.relative_to(root).with_suffix("").as_posix()
+    if isinstance(root, Path) and isinstance(file, Path):
+        return file.relative_to(root).with_suffix("").as_posix()
+    name = str(file).removeprefix(f"{str(root).rstrip('/')}/")
+    return PurePosixPath(name).with_suffix("").as_posix()
 
 
 def shown(name: str, data: bytes) -> str:
@@ -86,20 +112,20 @@ class Folder:
         anywhere: Read absolute and climbing paths too (``absolute_paths: true``).
     """
 
-    def __init__(self, root: Path, anywhere: bool = False) -> None:
+    def __init__(self, root: Place, anywhere: bool = False) -> None:
         self.root, self.anywhere = root, anywhere
 
     def below(self, name: str) -> str | None:
         """A named path relative to the folder; None where it leads out of it."""
         # By its spelling alone: what a link inside the folder leads to was put there on purpose.
         path = Path(os.path.normpath(name))
-        if path.anchor:
+        if path.anchor and isinstance(self.root, Path):
             here = Path(os.path.normpath(self.root.absolute()))
             around = [r for r in (here, self.root.resolve()) if path.is_relative_to(r)]
             return path.relative_to(around[0]).as_posix() if around else None
-        return None if path.parts[:1] == ("..",) else path.as_posix()
+        return None if path.anchor or path.parts[:1] == ("..",) else path.as_posix()
 
-    def place(self, name: str) -> tuple[Path, str]:
+    def place(self, name: str) -> tuple[Place, str]:
         """Where a named file is, and the name to show for it.
 
         Raises:
@@ -110,7 +136,7 @@ class Folder:
         if "://" in name:
             raise RowError("remote_picture", f"{name}: download it and name the file")
         below = self.below(name)
-        if below is None and not self.anywhere:
+        if below is None and not (self.anywhere and isinstance(self.root, Path)):
             raise RowError(
                 "outside_the_source",
                 f"{name} is not below the source; to allow it: 'absolute_paths: true'",
@@ -125,12 +151,14 @@ class Folder:
         """
         place, short = self.place(name)
         try:
-            if not place.is_file():  # a pipe or a device would never end
-                raise RowError("missing_picture", f"there is no file {name} in the source")
-            check_size(name, place.stat().st_size)
+            if isinstance(place, Path) and not place.is_file():
+                raise FileNotFoundError  # a pipe or a device would never end
+            check_size(name, size(place))
             data = place.read_bytes()
+        except FileNotFoundError:
+            raise RowError("missing_picture", f"there is no file {name} in the source") from None
         except OSError as error:
-            raise RowError("unreadable", f"{name}: {error.strerror}") from None
+            raise RowError("unreadable", f"{name}: {error.strerror or error}") from None
         return data, shown(short, data)
 
     def picture(self, value: Any, fallback: str) -> tuple[bytes, str]:
@@ -161,6 +189,11 @@ class Folder:
             return self.place(name)[1]
         except RowError:
             return Path(name).name
+
+
+def size(file: Place) -> int:
+    """Bytes of a file."""
+    return file.stat().st_size if isinstance(file, Path) else file.size()
 
 
 def check_size(name: str, size: int) -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from builders.sources.base import Item, Mapped, SourceSpec
-from builders.sources.files import Folder, located
+from builders.sources.base import Anywhere, AnywhereOrNone, Item, Mapped, SourceSpec
+from builders.sources.files import Folder, located, size
 from builders.sources.mapping import answered, asked, item, mapped, unusable, value_of, watched
 from builders.sources.readers import LARGEST, json_rows, tabular
 from builders.sources.values import RowError, plain, text
 from degrade.errors import UserError
 from degrade.schema import Question
 from degrade.sources import printable, scan
+from degrade.storage import Place
 
 METADATA = ("metadata.jsonl", "metadata.csv", "metadata.parquet")
 _NAMES = ("source_path", "file_name", "id")
@@ -42,8 +43,8 @@ class PictureFolder(SourceSpec):
     """
 
     kind: Literal["folder"] = "folder"
-    path: Path
-    questions: Path | None = None
+    path: Anywhere
+    questions: AnywhereOrNone = None
     columns: Mapped = Mapped()
     absolute_paths: bool = False
 
@@ -75,15 +76,17 @@ class PictureFolder(SourceSpec):
                     reason = question
                 yield unusable(f"line-{line}", reason)
 
-    def _from_metadata(self, root: Path, tables: list[Path], wanted: int | None) -> Iterator[Item]:
+    def _from_metadata(
+        self, root: Place, tables: Sequence[str], wanted: int | None
+    ) -> Iterator[Item]:
         set_ = self.columns.model_fields_set
         image = self.columns.image if "image" in set_ else "file_name"
         columns = Mapped(**{k: getattr(self.columns, k) for k in set_} | {"image": image})
         folder = Folder(root, self.absolute_paths)
         seen = Counter[str]()
         for table in tables:
-            place = table.parent.relative_to(root).as_posix()
-            named = watched(_rows(table), columns, str(table), wanted)
+            place = PurePosixPath(table).parent.as_posix()
+            named = watched(_rows(root / table), columns, str(root / table), wanted)
             for number, row in enumerate(named):
                 where = f"{place}/row-{number}".removeprefix("./")
                 if isinstance(row.get(""), RowError):
@@ -101,25 +104,39 @@ class PictureFolder(SourceSpec):
                 yield mapped(row, columns, identity, partial(folder.read, path), name)
 
 
-def _metadata(root: Path) -> list[Path]:
-    """All files of metadata below a folder, in a stable order."""
-    found: list[Path] = []
-    for folder, folders, files in os.walk(root):
-        folders.sort(key=os.fsencode)
+def _metadata(root: Place) -> list[str]:
+    """All files of metadata below a folder by their names from there, in a stable order."""
+    found: list[str] = []
+    for folder, files in _folders(root):
         here = [name for name in METADATA if name in files]
         if len(here) > 1:
-            raise UserError(f"{folder} has {' and '.join(here)}: remove all but one.")
-        found.extend(Path(folder) / name for name in here)
+            place = root / folder if folder else root
+            raise UserError(f"{place} has {' and '.join(here)}: remove all but one.")
+        found.extend(f"{folder}/{name}" if folder else name for name in here)
     return found
 
 
-def _rows(table: Path) -> Iterator[dict[str, Any]]:
+def _folders(root: Place) -> Iterator[tuple[str, Collection[str]]]:
+    """Folders by their names below a root, each before those in it, with names of files."""
+    if isinstance(root, Path):
+        for folder, folders, files in os.walk(root):
+            folders.sort(key=os.fsencode)
+            yield Path(folder).relative_to(root).as_posix().removeprefix("."), files
+        return
+    found: dict[str, list[str]] = {}
+    for name in root.walk():
+        folder, _, file = name.rpartition("/")
+        found.setdefault(folder, []).append(file)
+    yield from sorted(found.items(), key=lambda item: [os.fsencode(p) for p in item[0].split("/")])
+
+
+def _rows(table: Place) -> Iterator[dict[str, Any]]:
     """Rows of metadata; what is none stands under the name that no column can have."""
     for row in tabular(table):
         yield {"": row} if isinstance(row, RowError) else row
 
 
-def _questions(path: Path) -> dict[str, list[tuple[int, Question | RowError]]]:
+def _questions(path: Place) -> dict[str, list[tuple[int, Question | RowError]]]:
     """Lines of a file of questions by the picture that they name, with their numbers.
 
     Pictures come in an order of their own, so all lines are held at once.
@@ -127,9 +144,9 @@ def _questions(path: Path) -> dict[str, list[tuple[int, Question | RowError]]]:
     Raises:
         UserError: The file cannot be read, or is larger than one may be that is held.
     """
-    if path.is_file() and path.stat().st_size > LARGEST:
+    if path.is_file() and size(path) > LARGEST:
         raise UserError(
-            f"{path} has {path.stat().st_size >> 20} MiB; a file of 'questions' is held in memory "
+            f"{path} has {size(path) >> 20} MiB; a file of 'questions' is held in memory "
             f"and may have {LARGEST >> 20}. Name it metadata.jsonl beside the pictures, with "
             "'file_name' in each line: then it is streamed."
         )

@@ -13,7 +13,9 @@ from builders.sources.base import Item, Mapped, SourceSpec
 from builders.sources.files import Folder, called, located, shown
 from builders.sources.mapping import fields, mapped, missing, require, value_of
 from builders.sources.values import RowError
+from degrade import urls
 from degrade.errors import UserError, unknown
+from degrade.storage import Place
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
 _LOADERS = {".parquet": "parquet", ".json": "json", ".jsonl": "json", ".csv": "csv"}
@@ -52,7 +54,7 @@ class HuggingFace(SourceSpec):
     def items(self, base: Path, wanted: int | None) -> Iterator[Item]:
         """See the base class."""
         library = _library()
-        local = located(base, Path(self.path))
+        local = located(base, urls.local(self.path))
         try:
             table = self._load(library, local)
             features = dict(table.features)
@@ -144,7 +146,7 @@ class _Cache(Folder):
         super().__init__(local if local.is_dir() else local.parent if local.is_file() else own)
         self.anywhere = anywhere
 
-    def place(self, name: str) -> tuple[Path, str]:
+    def place(self, name: str) -> tuple[Place, str]:
         """As of the base class; the caches lie inside too."""
         for cache in self._caches if Path(name).is_absolute() else []:
             if cache.below(name) is not None:

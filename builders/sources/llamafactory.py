@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from builders.sources.base import Item, SourceSpec
+from builders.sources.base import Here, HereOrNone, Item, SourceSpec
 from builders.sources.conversations import Tags, items_of, tags_of
 from builders.sources.files import Folder, located
 from builders.sources.mapping import unusable
@@ -88,9 +88,9 @@ class LlamaFactory(SourceSpec):
     """
 
     kind: Literal["llamafactory"] = "llamafactory"
-    path: Path
+    path: Here
     dataset: str = ""
-    images: Path | None = None
+    images: HereOrNone = None
     id: str = "id"
     absolute_paths: bool = False
 

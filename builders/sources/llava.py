@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from builders.sources.base import Item, SourceSpec
+from builders.sources.base import Here, HereOrNone, Item, SourceSpec
 from builders.sources.conversations import Tags, items_of
 from builders.sources.files import Folder, located
 from builders.sources.mapping import unusable
@@ -28,8 +28,8 @@ class Llava(SourceSpec):
     """
 
     kind: Literal["llava"] = "llava"
-    path: Path
-    images: Path | None = None
+    path: Here
+    images: HereOrNone = None
     id: str = "id"
     absolute_paths: bool = False
 

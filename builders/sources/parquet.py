@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from builders.sources.base import Item, Mapped, SourceSpec
+from builders.sources.base import Anywhere, AnywhereOrNone, Item, Mapped, SourceSpec
 from builders.sources.files import Folder, called, located, matching, stem
 from builders.sources.mapping import fields, mapped, missing, require, value_of
 from builders.sources.readers import parquet_rows
+from degrade import shards
 from degrade.errors import UserError
+from degrade.storage import Place
 
 
 class Parquet(SourceSpec):
@@ -28,9 +29,9 @@ class Parquet(SourceSpec):
     """
 
     kind: Literal["parquet"] = "parquet"
-    path: Path
+    path: Anywhere
     columns: Mapped = Mapped()
-    images: Path | None = None
+    images: AnywhereOrNone = None
     absolute_paths: bool = False
 
     def items(self, base: Path, wanted: int | None) -> Iterator[Item]:
@@ -45,14 +46,15 @@ class Parquet(SourceSpec):
                 load = partial(folder.picture, image, identity)
                 yield mapped(row, self.columns, identity, load, called(image))
 
-    def _chosen(self, file: Path) -> set[str] | None:
+    def _chosen(self, file: Place) -> set[str] | None:
         """The columns to read; None for all.
 
         Raises:
             UserError: The file is damaged, or a column is missing.
         """
         try:
-            schema: pa.Schema = pq.read_schema(file)
+            with shards.parquet_table(file) as table:
+                schema: pa.Schema = table.schema_arrow
         except (OSError, ValueError) as error:
             raise UserError(f"Cannot read {file}: {error}") from None
 

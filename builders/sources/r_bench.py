@@ -12,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
-from builders.sources.base import Item, SourceSpec
+from builders.sources.base import Here, HereOrNone, Item, SourceSpec
 from builders.sources.files import Folder, called, located, matching
 from builders.sources.mapping import answered, asked, item, missing_columns, unusable
 from builders.sources.readers import Table, parquet_rows, tabular
@@ -64,8 +64,8 @@ class RBench(SourceSpec):
     """
 
     kind: Literal["r-bench"] = "r-bench"
-    path: Path
-    labels: Path | None = None
+    path: Here
+    labels: HereOrNone = None
     license: str = "other"
 
     def items(self, base: Path, wanted: int | None) -> Iterator[Item]:

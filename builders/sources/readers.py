@@ -7,12 +7,13 @@ import io
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from builders.sources.values import RowError
 from degrade import shards
 from degrade.errors import UserError
+from degrade.storage import Place
 
 LARGEST = 2**28
 """Bytes of one row, characters in JSON arrays: no row with its picture is larger, and a file whose
@@ -22,7 +23,7 @@ _PIECE = 2**16
 _TOKEN = 16  # characters: how far before the cut an entry can seem broken that is only cut
 
 
-def json_rows(path: Path) -> Iterator[dict[str, Any] | RowError]:
+def json_rows(path: Place) -> Iterator[dict[str, Any] | RowError]:
     """The objects of a JSON array or of JSON lines, whichever the file holds.
 
     Both are streamed; blank lines are none. What is no object takes its place as an error.
@@ -43,17 +44,17 @@ def json_rows(path: Path) -> Iterator[dict[str, Any] | RowError]:
                     good += 1
                 yield row
     except OSError as error:
-        raise UserError(f"Cannot read {path}: {error.strerror}.") from None
+        raise UserError(f"Cannot read {path}: {error.strerror or error}.") from None
     if not good:
         raise UserError(f"{path} holds neither a JSON array nor lines of JSON objects: {problem}.")
 
 
-def _first(path: Path) -> bytes:
+def _first(path: Place) -> bytes:
     with path.open("rb") as file:
         return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
 
 
-def _array(path: Path) -> Iterator[dict[str, Any] | RowError]:
+def _array(path: Place) -> Iterator[dict[str, Any] | RowError]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, row in enumerate(_Array(file).entries()):
@@ -128,7 +129,7 @@ class _Array:
         self._text, self._at, self._ended = kept + piece, 0, not piece
 
 
-def _limited(path: Path, file: io.BufferedReader) -> Iterator[bytes]:
+def _limited(path: Place, file: io.BufferedReader) -> Iterator[bytes]:
     """The lines of a file.
 
     Raises:
@@ -145,7 +146,7 @@ def _limit() -> str:
     return f"{LARGEST >> 20} MiB, the most that a row may hold"
 
 
-def _lines(path: Path, file: io.BufferedReader) -> Iterator[dict[str, Any] | RowError]:
+def _lines(path: Place, file: io.BufferedReader) -> Iterator[dict[str, Any] | RowError]:
     for number, line in enumerate(_limited(path, file), 1):
         if not line.strip():
             continue
@@ -180,7 +181,7 @@ class Table:
         UserError: It cannot be read, has no header, or two columns have one name.
     """
 
-    def __init__(self, path: Path, delimiter: str) -> None:
+    def __init__(self, path: Place, delimiter: str) -> None:
         self.path, self._delimiter = path, delimiter
         # Cells hold whole pictures in base64. The limit is the interpreter's, not a reader's, and
         # is looked at while reading, so it stays raised; a C long bounds it, 32 bits on Windows.
@@ -225,7 +226,7 @@ class Table:
                     if cells:  # not a blank line
                         yield begin, position, cells
         except OSError as error:
-            raise UserError(f"Cannot read {self.path}: {error.strerror}.") from None
+            raise UserError(f"Cannot read {self.path}: {error.strerror or error}.") from None
 
     def rows(self, start: int | None = None) -> Iterator[Line]:
         """Records in order, from the first or from an offset."""
@@ -239,7 +240,7 @@ class Table:
                 yield Line(begin, dict(zip(self.columns, cells, strict=True)))
 
 
-def parquet_rows(path: Path, columns: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
+def parquet_rows(path: Place, columns: Collection[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file, streamed.
 
     Raises:
@@ -254,9 +255,9 @@ def parquet_rows(path: Path, columns: Collection[str] | None = None) -> Iterator
         raise UserError(f"Cannot read {path} beyond row {count}: {error}") from None
 
 
-def tabular(path: Path) -> Iterator[dict[str, Any] | RowError]:
+def tabular(path: Place) -> Iterator[dict[str, Any] | RowError]:
     """The rows of a ``.jsonl``, ``.json``, ``.csv``, ``.tsv`` or ``.parquet`` file, streamed."""
-    suffix = path.suffix.lower()
+    suffix = PurePosixPath(path.name).suffix.lower()
     if suffix in {".csv", ".tsv"}:
         return (line.cells for line in Table(path, "," if suffix == ".csv" else "\t").rows())
     return parquet_rows(path) if suffix == ".parquet" else json_rows(path)

@@ -9,6 +9,9 @@ from typing import Any
 
 from builders.sources.base import SourceSpec, kinds, read_spec
 from degrade.errors import UserError
+from degrade.storage import Place
+
+_PATHS = (Path, Path | None, Place, Place | None)
 
 
 def spelled(text: str, beside: Path | None = None) -> SourceSpec:
@@ -44,7 +47,7 @@ def spelled(text: str, beside: Path | None = None) -> SourceSpec:
                 raise UserError(f"Source {text!r}: {part!r} is given twice.")
         inner[last] = value.replace(";", ",")
     for key, of in known.model_fields.items() if beside and known else ():
-        named = given.get(key) if key == "path" or of.annotation in (Path, Path | None) else None
+        named = given.get(key) if key == "path" or of.annotation in _PATHS else None
         if isinstance(named, str) and named and Path(named).exists():
             given[key] = named if Path(named).is_absolute() else os.path.relpath(named, beside)
     return read_spec(given)

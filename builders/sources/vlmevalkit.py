@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from builders.sources.base import Item, SourceSpec
+from builders.sources.base import Here, HereOrNone, Item, SourceSpec
 from builders.sources.files import Folder, located, only, shown
 from builders.sources.mapping import answered, asked, choices_of, item, unusable
 from builders.sources.readers import Table
@@ -34,8 +34,8 @@ class VlmEvalKit(SourceSpec):
     """
 
     kind: Literal["vlmevalkit"] = "vlmevalkit"
-    path: Path
-    images: Path | None = None
+    path: Here
+    images: HereOrNone = None
     absolute_paths: bool = False
 
     def items(self, base: Path, wanted: int | None) -> Iterator[Item]:

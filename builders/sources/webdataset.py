@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Self
 
-from builders.sources.base import Item, Mapped, SourceSpec
+from builders.sources.base import Here, Item, Mapped, SourceSpec
 from builders.sources.files import check_size, matching, stem
 from builders.sources.mapping import mapped, unusable, watched
 from builders.sources.values import RowError
@@ -35,7 +35,7 @@ class WebDataset(SourceSpec):
     """
 
     kind: Literal["webdataset"] = "webdataset"
-    path: Path
+    path: Here
     columns: Mapped = Mapped()
 
     def items(self, base: Path, wanted: int | None) -> Iterator[Item]:

@@ -8,8 +8,6 @@ Everything that is wrong is a counted problem with its file and row: damaged inp
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from builders import export
 from builders.export.base import EXPORT
 from builders.table import DATA, INFO
@@ -17,8 +15,10 @@ from builders.validate.dataset import DatasetValidation
 from builders.validate.exports import ExportValidation, detect
 from builders.validate.report import CODES, Report, report_table
 from degrade.errors import UserError
+from degrade.places import fetched
 from degrade.runs import Progress
 from degrade.runtime import resolve_device, tuned
+from degrade.storage import Place
 from degrade.threads import host_threads
 
 __all__ = ["CODES", "SAMPLE", "Report", "report_table", "validate"]
@@ -28,7 +28,7 @@ SAMPLE = 64
 
 
 def validate(
-    folder: Path,
+    folder: Place,
     *,
     sample: int | None = None,
     device: str = "auto",
@@ -51,17 +51,17 @@ def validate(
         raise UserError(f"There is no folder {folder}.")
     where = resolve_device(device)
     count = host_threads(workers)
-    with tuned(one_thread_per_picture=True):
-        if not (folder / INFO).exists():
-            found = detect(folder)
+    with fetched(folder) as here, tuned(one_thread_per_picture=True):
+        if not (here / INFO).exists():
+            found = detect(here)
             if found is not None:
-                checked = ExportValidation(folder, found, count, progress).run()
-                return checked.report(folder, found.name)
-            if not any((folder / DATA).glob("*.parquet")):
+                checked = ExportValidation(here, found, count, progress).run()
+                return checked.report(here, found.name).of(folder)
+            if not any((here / DATA).glob("*.parquet")):
                 raise UserError(
                     f"{folder} holds no data set ({INFO}) and no export ({EXPORT}, or the files "
                     f"of one of {', '.join(export.formats())})."
                 )
         rows = SAMPLE if sample is None else sample or None
-        checked = DatasetValidation(folder, rows, where, count, progress).run()
-        return checked.report(folder, "dataset")
+        checked = DatasetValidation(here, rows, where, count, progress).run()
+        return checked.report(here, "dataset").of(folder)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from builders.export.base import Problem
 from degrade import console
+from degrade.storage import Place
 
 EXAMPLES = 5
 """Kept of each code; the rest is counted."""
@@ -126,7 +126,7 @@ class Report:
         facts: What was measured; JSON.
     """
 
-    folder: Path
+    folder: Place
     format: str
     rows: int
     counts: dict[str, int]
@@ -151,6 +151,15 @@ class Report:
         for check in dict.fromkeys([*(code.check for code in CODES.values()), *found]):
             if check in self.checks or check in found:
                 yield check, self.checks.get(check, self.rows), found[check]
+
+    def of(self, folder: Place) -> Report:
+        """The same about the folder that the one looked at is a copy of."""
+        copy, named = str(self.folder), str(folder)
+        examples = {
+            code: tuple(replace(p, detail=p.detail.replace(copy, named)) for p in several)
+            for code, several in self.examples.items()
+        }
+        return replace(self, folder=folder, examples=examples)
 
     def as_json(self) -> dict[str, Any]:
         """The report for programs."""
@@ -200,7 +209,7 @@ class Collector:
         for problem in problems:
             self.add(problem.code, problem.where, problem.detail)
 
-    def report(self, folder: Path, name: str) -> Report:
+    def report(self, folder: Place, name: str) -> Report:
         """The finished report, errors first and codes in the order of :data:`CODES`."""
         order = {code: i for i, code in enumerate(CODES)}
 

@@ -21,19 +21,23 @@ from degrade.console import (
     KeyEnv,
     MaxCost,
     MaxTokensName,
+    OutFolder,
     Overwrite,
+    Patience,
     PerMinute,
     PricesFile,
     Quiet,
     Resume,
     err,
     out,
+    path,
     print_json,
     progress_bar,
     resumable,
     say,
 )
 from degrade.errors import UserError
+from degrade.storage import PATIENCE, place
 from trainer.evaluation.config import DEFAULTS, EvaluateOptions, read_options
 
 ROWS, LOCAL, JUDGE = "Rows", "Local model", "Judge"
@@ -42,8 +46,10 @@ PROVIDERS = "none"
 
 @resumable
 def evaluate(
-    bench: Annotated[Path, typer.Argument(metavar="BENCH", help="Folder that `build` wrote.")],
-    dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
+    bench: Annotated[
+        str, typer.Argument(metavar="BENCH", help="Folder that `build` wrote; path or URL.")
+    ],
+    dest: OutFolder,
     model: Annotated[
         str, typer.Option(help="Folder of a model, name on the Hub, or at the endpoint.")
     ] = DEFAULTS.model,
@@ -51,7 +57,8 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             help="In place of a model: answers made elsewhere. VLMEvalKit's result file, samples "
-            "of lmms-eval, JSON lines with id and answer, or an answers.jsonl; may be repeated."
+            "of lmms-eval, JSON lines with id and answer, or an answers.jsonl; may be repeated.",
+            parser=path,
         ),
     ] = None,
     prompt: Annotated[
@@ -162,6 +169,7 @@ def evaluate(
     ] = DEFAULTS.resamples,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = DEFAULTS.seed,
     overwrite: Overwrite = False,
+    patience: Patience = PATIENCE,
     resume: Resume = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -191,7 +199,7 @@ def evaluate(
 
     silent = quiet or as_json
     planned = Evaluation(
-        bench,
+        place(bench, patience),
         dest,
         read_options(given),
         answers or (),

@@ -8,14 +8,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
-
-import pyarrow.parquet as pq
 
 from degrade import shards
 from degrade.errors import UserError, unknown
 from degrade.schema import Degradation, Question, Task
+from degrade.storage import Place
 from degrade.summary import read_summary
 from trainer.evaluation.records import TASKS
 
@@ -88,12 +86,12 @@ class Benchmark:
         UserError: Not a finished one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self.folder = folder
         _, info = read_summary(folder, shards.DATASETS)
         recipe = info["settings"].get("recipe") or {}
         self.name = str(recipe.get("name") or folder.resolve().name)
-        self.files = tuple(sorted((folder / DATA).glob("*.parquet")))
+        self.files = tuple(shards.parquet_files(folder))
         if not self.files:
             raise UserError(f"{folder / DATA} holds no Parquet files: build it again.")
 
@@ -169,7 +167,7 @@ class Benchmark:
     def _rows(self) -> Iterator[dict[str, Any]]:
         for path in self.files:
             try:
-                with pq.ParquetFile(path) as file:
+                with shards.parquet_table(path) as file:
                     there = set(file.schema_arrow.names)
                     leaves = [file.schema.column(i).path for i in range(len(file.schema))]
                 if missing := sorted({*_NEEDED, "applied", *shards.PICTURES} - there):

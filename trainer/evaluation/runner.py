@@ -18,6 +18,7 @@ from degrade import __version__
 from degrade.errors import UserError
 from degrade.runs import Progress, Run, line, pretty, read_json, write_atomic
 from degrade.schema import SCHEMA_VERSION
+from degrade.storage import Place
 from trainer.evaluation import external, plan
 from trainer.evaluation.config import EvaluateOptions
 from trainer.evaluation.endpoint import EndpointModel
@@ -75,7 +76,7 @@ class Evaluation:
 
     def __init__(
         self,
-        bench: Path,
+        bench: Place,
         out: Path,
         options: EvaluateOptions,
         answers: Sequence[Path] = (),

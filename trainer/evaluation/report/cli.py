@@ -9,6 +9,7 @@ import typer
 
 from degrade.console import print_json, say
 from degrade.errors import StoppedError, UserError
+from degrade.storage import Place
 
 EVALUATION = "Evaluations"
 
@@ -19,9 +20,9 @@ Name = Annotated[
     ),
 ]
 Bench = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        help="The benchmark. (default: where it was when it was evaluated)",
+        help="The benchmark; path or URL. (default: where it was when it was evaluated)",
         rich_help_panel=EVALUATION,
     ),
 ]
@@ -56,7 +57,7 @@ def report(
     folders: list[Path],
     to: Path | None,
     name: list[str] | None,
-    bench: Path | None,
+    bench: Place | None,
     unseen: list[str] | None,
     failures: int,
     as_json: bool,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 
 from degrade import __version__
@@ -11,6 +10,7 @@ from degrade.errors import unknown
 from degrade.pages import Cell
 from degrade.pages import render as filled
 from degrade.runs import read_json
+from degrade.storage import place
 from trainer.evaluation.items import CLEAN, INFO, Benchmark
 from trainer.evaluation.report import behind, plots, sections, versus
 from trainer.evaluation.report.content import cell, level_name, operator_name
@@ -23,7 +23,7 @@ HTML, MARKDOWN = "report.html", "report.md"
 
 def unseen_of(models: Sequence[Evaluated], bench: Benchmark | None) -> frozenset[str]:
     """The operators that training has not seen, where the benchmark's recipe lists them."""
-    folder = bench.folder if bench else Path(models[0].summary["settings"]["source"])
+    folder = bench.folder if bench else place(models[0].summary["settings"]["source"])
     if not (folder / INFO).exists():
         return frozenset()
     recipe = (read_json(folder / INFO).get("settings") or {}).get("recipe") or {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from degrade.errors import UserError
 from degrade.runs import read_json
+from degrade.storage import Place, place
 from degrade.summary import read_summary
 from trainer.evaluation.items import CLEAN, INFO, Benchmark, identity
 from trainer.evaluation.records import (
@@ -174,7 +175,7 @@ def _read(tag: str, name: str, folder: Path, summary: dict[str, Any], alone: boo
     return Evaluated(tag, name, folder, summary, scores, tuple(judged), answers, alone)
 
 
-def benchmark_of(models: Sequence[Evaluated], given: Path | None) -> Benchmark:
+def benchmark_of(models: Sequence[Evaluated], given: Place | None) -> Benchmark:
     """The benchmark that they are about, for its pictures.
 
     Args:
@@ -185,7 +186,7 @@ def benchmark_of(models: Sequence[Evaluated], given: Path | None) -> Benchmark:
         UserError: It is not there, or holds other rows.
     """
     settings = models[0].summary["settings"]
-    folder = given or Path(settings["source"])
+    folder = given or place(settings["source"])
     if not (folder / INFO).exists():
         raise UserError(
             f"The benchmark {settings['benchmark']!r} is not in {folder}: say where with --bench. "
