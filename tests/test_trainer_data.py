@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from builders.table import DATA, Dataset, Entry, Example, columns
@@ -86,7 +88,12 @@ def test_rows_are_others_where_anything_that_is_read_of_them_differs(
     small: Path, tmp_path: Path
 ) -> None:
     same = rewritten(tmp_path / "same", small, row_with())
-    changes = ({"question": "Why?"}, {"depth_target": 7}, {"types": ()}, {"applied": ()})
+    changes: list[dict[str, Any]] = [
+        {"question": "Why?"},
+        {"depth_target": 7},
+        {"types": ()},
+        {"applied": ()},
+    ]
     others = [
         rewritten(tmp_path / f"{i}", small, row_with(**change)) for i, change in enumerate(changes)
     ]
@@ -239,6 +246,97 @@ def test_a_row_that_cannot_be_trained_on_is_refused_by_its_id(
     with pytest.raises(UserError, match=report.refused[0].id) as caught:
         report.stop("refused.jsonl")
     assert "data.refused to drop" in str(caught.value)
+
+
+def holding(folder: Path, small: Path, name: str, value: Any, kind: pa.DataType | None) -> Path:
+    """The SFT rows with this value in the first, or, where a type is given, in all of a column."""
+    path = rewritten(folder, small, row_with()) / DATA / "train_sft-00000.parquet"
+    table = pq.read_table(path)
+    known = table[name].to_pylist()
+    values = [value] * len(known) if kind else [value, *known[1:]]
+    column = pa.array(values, kind or table.schema.field(name).type)
+    pq.write_table(table.set_column(table.column_names.index(name), name, column), path)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["sft", "rl"])
+@pytest.mark.parametrize(
+    ("name", "value", "column"),
+    [
+        ("id", None, None),
+        ("question", None, None),
+        ("chain", None, None),
+        ("applied", None, None),
+        ("types", None, None),
+        ("status", None, None),
+        ("encoding", None, None),
+        ("intensity_sum", None, None),
+        ("intensity_sum", float("nan"), None),
+        ("intensity_sum", "0.5", pa.string()),
+        ("depth_target", "40", pa.string()),
+        ("types", "lens blur", pa.string()),
+        ("choices", "red, blue", pa.string()),
+        ("answer", 2, pa.int64()),
+    ],
+)
+def test_values_that_a_column_cannot_have_are_refused_before_training(
+    small: Path,
+    processor: Any,
+    tmp_path: Path,
+    kind: data.Kind,
+    name: str,
+    value: Any,
+    column: pa.DataType | None,
+) -> None:
+    folder = holding(tmp_path / "d", small, name, value, column)
+    report = check(folder, processor, kind, rl__use="sft", sft__curriculum="intensity")
+    assert {r.reason for r in report.refused} == {"columns"}
+    assert all(r.detail.startswith(f"{name}: ") for r in report.refused)
+    assert len(report.refused) == (4 if column else 1)
+
+
+def test_encodings_that_nobody_can_write_are_refused(
+    small: Path, processor: Any, tmp_path: Path
+) -> None:
+    folder = rewritten(tmp_path / "d", small, row_with(encoding="bmp quality 3"))
+    (refused,) = check(folder, processor).refused
+    assert refused.reason == "record"
+    assert "Unknown format of pictures 'bmp'" in refused.detail
+
+
+def test_files_without_rows_are_no_rows_and_files_that_are_no_parquet_are_named_so(
+    small: Path, tmp_path: Path
+) -> None:
+    folder = rewritten(tmp_path / "d", small, row_with())
+    rows = pq.read_table(folder / DATA / "train_sft-00000.parquet")
+    pq.write_table(rows.slice(0, 0), folder / DATA / "train_rl-00000.parquet")
+    assert len(table(folder)) == 4
+    pq.write_table(rows.slice(0, 0), folder / DATA / "train_sft-00000.parquet")
+    with pytest.raises(UserError, match="it has no rows"):
+        table(folder)
+    (folder / DATA / "train_sft-00000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"Cannot read split train.*Parquet"):
+        table(folder)
+
+
+def test_rows_that_are_answered_during_training_are_looked_at_before_it(
+    small: Path, processor: Any, tmp_path: Path
+) -> None:
+    folder = rewritten(tmp_path / "d", small, lambda e: Entry(e.row, e.image, b"none"))
+    watch = {"data__watch_split": "train", "watch__rows": 3, "watch__answer_every": 1}
+
+    def watched(**changes: Any) -> list[str]:
+        config = tiny(folder, **watch, **changes)
+        read = data.read(config.data, "train")
+        return list(preflight.Preflight(config, "rl", processor).watched(read)["id"])
+
+    known = [entry.row.id for entry in entries_of(small)]
+    assert watched(data__picture="stored") == known[:3]
+    with pytest.raises(UserError, match=rf"Row {known[0]} of train.*watch\.answer_every to 0"):
+        watched()
+    assert watched(data__refused="drop") == known[1:3]
+    with pytest.raises(UserError, match="No row of train can be answered"):
+        watched(data__refused="drop", rl__max_prompt_tokens=1)
 
 
 def test_stored_pictures_are_opened_where_they_are_what_is_shown(

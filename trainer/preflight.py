@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
 from degrade import images
 from degrade.errors import UserError
 from degrade.runs import Progress, bounded_map
@@ -109,9 +107,9 @@ class _BadRowError(Exception):
         super().__init__(detail)
         self.reason, self.detail = reason, detail
 
-    def refused(self, identity: str) -> Refused:
-        """As a line of the file."""
-        return Refused(id=identity, reason=self.reason, detail=self.detail)
+    def refused(self, identity: object) -> Refused:
+        """As a line of the file; an id may itself be what is wrong."""
+        return Refused(id=str(identity), reason=self.reason, detail=self.detail)
 
 
 class Preflight:
@@ -152,17 +150,38 @@ class Preflight:
             raise UserError(f"No row of {self._config.data.path} has a chain.")
         return report
 
+    def watched(self, table: Any) -> Any:
+        """The rows of the watched split that are answered during training: the first few.
+
+        Raises:
+            UserError: There are none, or one cannot be asked about and ``data.refused`` is `stop`.
+        """
+        data_, watch = self._config.data, self._config.watch
+        rows = table.select(range(min(watch.rows, len(table))))
+        report = self.check(rows, workers=1) if len(rows) else Report()
+        if report.refused and data_.refused == "stop":
+            first = report.refused[0]
+            raise UserError(
+                f"Row {first.id} of {data_.watch_split}, which is answered during training, will "
+                f"not do: {first.detail}. Mend it, or set data.refused to drop, or "
+                "watch.answer_every to 0."
+            )
+        if not report.kept:
+            raise UserError(
+                f"No row of {data_.watch_split} can be answered during training: set "
+                "watch.answer_every to 0, or data.watch_split to another split."
+            )
+        return rows.select(report.kept)
+
     def _look(self, row: dict[str, Any]) -> tuple[dict[str, Any], images.Pixels | Refused | None]:
         """The row with its picture; why it is refused; or None where it was never meant for it."""
-        if self._needs_chain() and row["status"] != data.OK:
-            return row, None
         try:
+            if wrong := data.misfit(row):
+                raise _BadRowError("columns", wrong)
+            if self._needs_chain() and row["status"] != data.OK:
+                return row, None
             self._labels(row)
             return row, self._picture(row)
-        except ValidationError as error:
-            found = error.errors()[0]
-            what = f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
-            return row, Refused(id=row["id"], reason="columns", detail=f"{error.title} {what}")
         except _BadRowError as error:
             return row, error.refused(row["id"])
 
@@ -204,11 +223,11 @@ class Preflight:
             self._chain(row)
 
     def _types(self, row: Mapping[str, Any]) -> None:
-        named = [(t["label"], t["intensity"]) for t in row["types"] or ()]
+        named = [(t["label"], t["intensity"]) for t in row["types"]]
         known = [(t.label, t.intensity) for t in Chain.types_of(data.records(row))]
         if agreement(named, known) != 1.0:
             raise _BadRowError("types", "its types are not those of its record")
-        if (row["depth_target"] or 0) < 1:
+        if row["depth_target"] < 1:
             raise _BadRowError("depth", f"its depth target is {row['depth_target']}")
 
     def _chain(self, row: Mapping[str, Any]) -> None:
@@ -218,7 +237,7 @@ class Preflight:
             why = getattr(found, "reason", "a block is empty")
             raise _BadRowError("chain", f"its chain does not parse: {why}")
         said = [(t.label, t.intensity) for t in chain.types]
-        known = [(t["label"], t["intensity"]) for t in row["types"] or ()]
+        known = [(t["label"], t["intensity"]) for t in row["types"]]
         if agreement(said, known) != 1.0:
             raise _BadRowError("types", "its chain names other degradations than its record")
         if not same_answer(chain.answer, row["answer"], row["choices"] or (), row["answer_as"]):
@@ -235,7 +254,9 @@ class Preflight:
         except images.UnreadableError as error:
             raise _BadRowError("picture", f"its picture does not open: {error.detail}") from None
         except UserError as error:
-            raise _BadRowError("record", f"its record does not replay: {error}") from None
+            raise _BadRowError(
+                "record", f"its record does not replay: {str(error).rstrip('.')}"
+            ) from None
 
     def _tokens(self, row: Mapping[str, Any], pixels: images.Pixels) -> tuple[int, int, int]:
         """Tokens of picture, prompt and completion, as the model's own processor makes them."""

@@ -216,6 +216,7 @@ class Stage:
             texts = [
                 f"{data.prompt(data.question(row), target)}\n{data.completion(row, target)}"
                 for row in rows
+                if not data.misfit(row)  # the pre-flight refuses it
             ]
             part = folder.with_name(f".{BASE}.tmp")
             with _written(f"the {TINY} model", part):
@@ -260,7 +261,7 @@ class Stage:
         if self.config.watch.answer_every and hf.sharded():
             self._say("Sharded weights cannot answer during training: no looks at answers.")
         elif self.config.watch.answer_every:
-            callbacks.append(self._look(processor, log).callback())
+            callbacks.append(self._look(base, processor, log).callback())
         parts = Parts(
             model=models.load_model(base, self.config.model, train=True),
             processor=processor,
@@ -276,10 +277,11 @@ class Stage:
         trainer.keep = self.config.watch.keep
         return trainer
 
-    def _look(self, processor: Any, log: Log) -> Look:
+    def _look(self, base: str, processor: Any, log: Log) -> Look:
         config = self.config
-        table = data.read(config.data, config.data.watch_split)
-        rows = list(table.select(range(min(config.watch.rows, len(table)))))
+        limit = preflight.context(models.load_config(base, config.model))
+        looker = preflight.Preflight(config, "rl", processor, limit)  # prompts, and room to answer
+        rows = list(looker.watched(data.read(config.data, config.data.watch_split)))
         asked = [
             (
                 data.prompt(data.question(r), config.data.target),
