@@ -79,6 +79,12 @@ def test_length_is_counted_as_the_depth_targets_are() -> None:
         assert len(r.tokens(sample)) == depth.tokens(sample)
 
 
+def different(count: int) -> str:
+    """So many words, no two of them alike in letters."""
+    named = str.maketrans({str(d): f"w{'abcdefghij'[d]}" for d in range(10)})
+    return " ".join(str(i).translate(named) for i in range(count))
+
+
 # -------------------------------------------------------------------------------- gaming
 
 
@@ -117,6 +123,9 @@ def test_length_is_counted_as_the_depth_targets_are() -> None:
         text(reasoning="\u200b"),
         text(influence=".", reasoning="...", conclusion="!"),
         text(answer="\u200d\ufe0f"),
+        text(reasoning="\u3164 \u115f \uffa0"),  # letters that show nothing
+        text(influence="\u3164"),
+        text(answer="\u2800"),
         text().replace("Two", "\x00"),
         "\ud800" + text(),
         " " * 1000,
@@ -154,6 +163,11 @@ def test_listing_every_type_loses_against_saying_nothing_wrong() -> None:
         "It is red. IT IS RED. it is Red. It Is red. iT is red. it IS red. it is rED. It Is RED.",
         "it is red \uff49\uff54 \uff49\uff53 \uff52\uff45\uff44 " * 8,  # in wide letters
         "red " + "! ? ; : , . - + * # % & @ " * 6,
+        " ".join(f"red{i}" for i in range(44)),
+        " ".join("red" + "_" * i for i in range(44)),
+        " ".join("re" + "e" * i + "d" for i in range(44)),
+        "red " + " ".join("\u3164" * i for i in range(1, 44)),
+        " ".join(f"it is r{letter}d." for letter in "e\xe9\xe8\xea\xeb\u0113\u0115\u0119\u011b"),
     ],
 )
 def test_length_is_not_to_be_had_by_repeating_or_copying(padding: str) -> None:
@@ -203,7 +217,7 @@ LONG = {
     "seams": "<TYPE><TYPE_END><INFLUENCE>" * (MEGABYTE // 27),
     "words in TYPE": f"<TYPE>{'a ' * (MEGABYTE // 2)}<TYPE_END>",
     "a label of words": text().replace("lens blur", "a " * (MEGABYTE // 2) + "a"),
-    "reasoning": text(reasoning=" ".join(f"w{i}" for i in range(MEGABYTE // 7))),
+    "reasoning": text(reasoning=different(MEGABYTE // 11)),
     "digits": text().replace("0.70", "9" * MEGABYTE),
 }
 
@@ -267,7 +281,7 @@ def test_missing_costs_what_inventing_does() -> None:
 
 @given(st.integers(0, 400), st.integers(1, 200))
 def test_length_reward_is_bounded_and_falls_with_the_distance(n: int, target: int) -> None:
-    words = [text(reasoning=" ".join(f"w{i}" for i in range(k)) or "x") for k in (n, n + 1)]
+    words = [text(reasoning=different(k) or "x") for k in (n, n + 1)]
     here, longer = r.length_reward(words, depth_target=[target] * 2)
     assert 0.0 <= here <= 1.0
     if n >= target:

@@ -29,6 +29,9 @@ Reward = Callable[..., list[float]]
 
 _TAG = re.compile(r"</?\w+>")
 _WORD = re.compile(r"[^\W_]")
+_DIGITS = re.compile(r"\d+")
+_RUN = re.compile(r"(.)\1+", re.DOTALL)
+_BLANKS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a sign that show nothing
 _FRESH = 3  # as distinct-3: three words in a row seldom recur in prose
 _MARKS = 2
 _INSTRUCTION = Chain.instruction()
@@ -51,9 +54,9 @@ def fresh_tokens(text: str, known: str = "") -> int:
     """Length in tokens, without the words that end three words in a row which were there before.
 
     "Before" is earlier in the text, or anywhere in ``known``. A phrase said over and over, or
-    copied from the prompt, counts once or not at all; prose loses a tenth. Case, the width of
-    letters and which number it is make no difference, or counting up would do; marks count with
-    the word before them, two at most.
+    copied from the prompt, counts once or not at all; prose loses a tenth. Case, width, accents
+    and runs of letters, underscores and which number it is, also within a word, make no
+    difference, or counting up would do; marks count with the word before them, two at most.
     """
     words = [token for token in _kinds(_TAG.sub(" ", known)) if _WORD.match(token)]
     seen = set(_trigrams(words))  # of known; a block cannot hold its tags
@@ -74,7 +77,15 @@ def fresh_tokens(text: str, known: str = "") -> int:
 def _kinds(text: str) -> list[str]:
     """The tokens of a text, alike where they say the same."""
     found = tokens(unicodedata.normalize("NFKC", text).casefold())
-    return ["0" if token[0].isdigit() else token for token in found]
+    kinds = {token: _kind(token) for token in {*found}}
+    return [kinds[token] or "_" for token in found]  # what shows nothing is a mark at most
+
+
+def _kind(token: str) -> str:
+    """A word without accents, in plain letters each once in a row, its numbers 0."""
+    signs = unicodedata.normalize("NFD", token)
+    bare = "".join(s for s in signs if s not in _BLANKS and unicodedata.category(s)[0] not in "MC")
+    return _RUN.sub(r"\1", _DIGITS.sub("0", bare.replace("_", "")))
 
 
 def _trigrams(found: Sequence[str]) -> list[tuple[str, ...]]:
@@ -91,15 +102,20 @@ def well_formed(text: str) -> Chain | None:
     if isinstance(chain, Malformed):
         return None
     said = (chain.influence, chain.reasoning, chain.conclusion)
-    if not all(map(_WORD.search, said)) or all(map(_invisible, chain.answer)):
+    if not all(map(_says, said)) or all(map(_invisible, chain.answer)):
         return None
     copied = any(f">{part}<" in _INSTRUCTION for part in (*said, chain.answer))
     return None if copied else chain
 
 
+def _says(text: str) -> bool:
+    """Whether there is a word in a text: a letter or digit that can be seen."""
+    return any(found[0] not in _BLANKS for found in _WORD.finditer(text))
+
+
 def _invisible(sign: str) -> bool:
-    """Whether a character shows nothing: spaces, zero widths, joiners, selectors."""
-    return unicodedata.category(sign)[0] in "ZCM"
+    """Whether a character shows nothing: spaces, zero widths, joiners, selectors, fillers."""
+    return sign in _BLANKS or unicodedata.category(sign)[0] in "ZCM"
 
 
 # ---------------------------------------------------------------------------------------- ours
