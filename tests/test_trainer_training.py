@@ -20,9 +20,10 @@ from transformers import TrainingArguments
 from degrade.errors import StoppedError, UserError
 from degrade.schema import Chain
 from tests.trainer_help import cached_in, short_dataset, tiny
-from trainer import answers, checkpoints, data, models, rl, sft, stage
+from trainer import answers, checkpoints, data, hf, models, rl, sft, stage
 from trainer.callbacks import Log
-from trainer.config import Config
+from trainer.config import Config, Vllm
+from trainer.owned import OWNED
 
 SHORT: dict[str, Any] = {
     "sft__use": "",
@@ -394,6 +395,35 @@ def test_unknown_arguments_of_trl_are_refused_by_name(rows: Path, tmp_path: Path
     config = tiny(rows, sft__extra={"max_grad_nrom": 1.0})
     with pytest.raises(UserError, match="Did you mean 'max_grad_norm'"):
         sft.stage(config, tmp_path / "out").run()
+
+
+def test_what_trl_refuses_once_it_has_the_model_is_told_without_a_traceback(
+    rows: Path, tmp_path: Path
+) -> None:
+    config = tiny(rows, sft__extra={"padding_free": True})
+    with pytest.raises(UserError, match=r"With sft\.extra TRL does not start: .*[Pp]adding.free"):
+        sft.stage(config, tmp_path / "out").run()
+    assert not list(tmp_path.glob("out/sft/*"))
+
+
+@pytest.mark.parametrize("kind", ["sft", "rl"])
+def test_nothing_that_is_set_here_can_be_set_through_extra(
+    rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    given: dict[str, Any] = {}
+
+    def caught(kind: Any, arguments: dict[str, Any]) -> Any:
+        given.update(arguments)
+        raise UserError("enough")
+
+    monkeypatch.setattr(hf, "arguments", caught)
+    config = tiny(rows, **{**SHORT, "model__revision": "main"})
+    with pytest.raises(UserError, match="enough"):
+        (sft if kind == "sft" else rl).stage(config, tmp_path / "out").run()
+    server = Vllm(mode="server", url="http://localhost")
+    given |= {**rl._vllm(server), **rl._vllm(Vllm())}
+    assert len(given) > 20
+    assert given.keys() - OWNED.keys() == set()
 
 
 def test_trackers_and_vllm_that_are_not_installed_are_named(rows: Path, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -86,3 +88,20 @@ def arguments(kind: Any, given: dict[str, Any]) -> Any:
         return kind(**given)
     except (ValueError, TypeError) as error:
         raise UserError(f"{kind.__name__} refuses the configuration: {error}") from None
+
+
+@contextmanager
+def refusals(kind: str, extra: Mapping[str, Any]) -> Iterator[None]:
+    """Tell what TRL finds wrong with ``extra`` only once it has the model and the rows.
+
+    Raises:
+        UserError: TRL raised, and there is something in ``extra``.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, TypeError, NotImplementedError, ImportError) as error:
+        if not extra:
+            raise
+        raise UserError(f"With {kind}.extra TRL does not start: {error}") from error

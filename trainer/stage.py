@@ -270,7 +270,8 @@ class Stage:
             arguments=self._arguments(base),
             callbacks=callbacks,
         )
-        trainer = self._make(parts)
+        with hf.refusals(self.kind, self.options.extra):
+            trainer = self._make(parts)
         transformers = hf.module("transformers")
         for shown in (transformers.PrinterCallback, transformers.ProgressCallback):
             trainer.remove_callback(shown)  # the log and the bar are ours
