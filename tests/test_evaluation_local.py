@@ -139,6 +139,19 @@ def test_a_picture_that_does_not_open_is_a_failed_row(model: Path, tmp_path: Pat
     assert summary["counts"]["judged"] == 1
 
 
+def test_a_question_that_the_processor_refuses_is_a_failed_row_and_the_others_are_answered(
+    model: Path, tmp_path: Path
+) -> None:
+    rows = [entry(n, 0.0) for n in range(3)]
+    asked = rows[1].row.model_copy(update={"question": "What is <|image_pad|> here?"})
+    rows[1] = type(rows[1])(asked, rows[1].image, rows[1].clean)
+    bench = write_benchmark(tmp_path / "bench", rows)
+    summary = planned(bench, tmp_path / "out", model, batch=3).run()
+    assert summary
+    assert summary["counts"]["failures"] == {"prompt_refused": 1}
+    assert summary["counts"]["judged"] == 2
+
+
 def test_memory_that_does_not_suffice_says_what_to_do_and_keeps_what_is_answered(
     bench: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,9 +161,10 @@ def load_model(path: str, config: ModelConfig, train: bool = False) -> Any:
         "attn_implementation": config.attention,
         **_revision(path, config),
     }
+    broken = hf.module("safetensors").SafetensorError  # a file that is cut off
     try:
         model = transformers.AutoModelForImageTextToText.from_pretrained(path, **options)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, broken) as error:
         raise UserError(f"Cannot load the model {path}: {error}") from None
     freeze(model, config.freeze)
     return model

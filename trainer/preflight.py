@@ -13,6 +13,7 @@ from degrade.errors import UserError
 from degrade.runs import Progress, bounded_map
 from degrade.schema import Chain, Record
 from trainer import data
+from trainer.answers import REFUSALS
 from trainer.config import Config
 from trainer.rewards import agreement, same_answer, well_formed
 
@@ -271,7 +272,7 @@ class Preflight:
         )
         try:
             made = processor(text=[text], images=[Image.fromarray(pixels)], return_tensors="np")
-        except (ValueError, IndexError, StopIteration) as error:
+        except REFUSALS as error:
             raise _BadRowError("placeholders", f"the processor refuses it: {error}") from None
         ids = made["input_ids"][0]
         shown = int((ids == processor.image_token_id).sum())

@@ -70,6 +70,10 @@ class LocalModel:
                 f"A batch of {len(batch)} does not fit into the device's memory: give a smaller "
                 "--batch or --max-pixels. What is answered is kept; the same command goes on."
             ) from None
+        except answers.REFUSALS as error:
+            if len(batch) > 1:  # one of them; the others are answered
+                return [said for one in batch for said in self._batch([one])]
+            return [Said(key=batch[0][0].key, status="failed", detail=f"prompt_refused: {error}")]
         return [
             Said(
                 key=ask.key,
