@@ -129,6 +129,23 @@ def test_a_model_that_was_trained_on_is_another_model(
     assert planned(bench, tmp_path / "out", other).folder.fingerprint != before
 
 
+def test_a_training_run_is_asked_by_its_folder_the_last_stage_of_it(
+    bench: Path, model: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    (run / "sft").mkdir(parents=True)
+    with pytest.raises(UserError, match="has made no model yet"):
+        planned(bench, tmp_path / "out", run)
+    for stage in ("sft", "rl"):
+        (run / stage).mkdir(exist_ok=True)
+        (run / stage / "model").symlink_to(model)
+        found = planned(bench, tmp_path / f"out-{stage}", run)
+        assert found.model
+        assert found.model.settings["model"] == str(run / stage / "model")
+        assert found.model.settings["weights"] == local.digest(model)
+    assert found.run()
+
+
 def test_a_picture_that_does_not_open_is_a_failed_row(model: Path, tmp_path: Path) -> None:
     rows = [entry(n, 0.0) for n in range(2)]
     rows[0] = type(rows[0])(rows[0].row, b"no picture", rows[0].clean)

@@ -365,6 +365,25 @@ def test_chains_that_no_answer_can_equal_in_length_are_counted(small: Path, proc
         assert ("are cut off" in reports.lengths_line(report.summary())) == bool(long)
 
 
+def test_what_is_counted_is_what_is_learnt_and_asked(small: Path, processor: Any) -> None:
+    report = check(small, processor)
+    row = table(small)[0]
+    said = [
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": asked(row)}]},
+        {"role": "assistant", "content": [{"type": "text", "text": row["chain"]}]},
+    ]
+    text = processor.apply_chat_template(said, tokenize=False)
+    pixels = data.picture(row, "stored")
+    whole = len(processor(text=[text], images=[pixels])["input_ids"][0])
+    assert report.prompts.values[0] + report.completions.values[0] == whole
+    assert check(small, processor, data__limit=1, sft__max_tokens=whole).refused == []
+    assert check(small, processor, data__limit=1, sft__max_tokens=whole - 1).refused
+
+
+def asked(row: Any) -> str:
+    return data.prompt(data.question(row), "chain")
+
+
 def test_no_prompt_is_cut(small: Path, processor: Any) -> None:
     longest = check(small, processor, kind="rl").summary()["prompt_tokens"]["most"]
     rl: dict[str, Any] = {"kind": "rl", "rl__max_new_tokens": 64}

@@ -266,10 +266,8 @@ class Preflight:
         target = self._config.data.target
         asked = data.prompt(data.question(row), target)
         content = [{"type": "image"}, {"type": "text", "text": asked}]
-        processor = self._processor
-        text = processor.apply_chat_template(
-            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-        )
+        processor, user = self._processor, {"role": "user", "content": content}
+        text = processor.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
         try:
             made = processor(text=[text], images=[Image.fromarray(pixels)], return_tensors="np")
         except REFUSALS as error:
@@ -285,10 +283,21 @@ class Preflight:
                 )
         if shown == 0:
             raise _BadRowError("placeholders", "its prompt has no place for the picture")
-        said = data.completion(row, target)
-        answer = len(processor.tokenizer(said, add_special_tokens=False)["input_ids"]) + 1
+        answer = self._answer(data.completion(row, target), user, text)
         self._fits(len(ids), answer)
         return shown, len(ids), answer
+
+    def _answer(self, said: str, user: dict[str, Any], prompt: str) -> int:
+        """Tokens of an answer: as a model generates it, or as it is learnt, with the template's end."""
+
+        def count(text: str) -> int:
+            return len(self._processor.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+        if self._kind == "rl":
+            return count(said) + 1  # the end
+        answered = [user, {"role": "assistant", "content": [{"type": "text", "text": said}]}]
+        whole = self._processor.apply_chat_template(answered, tokenize=False)
+        return count(whole) - count(prompt)
 
     def _fits(self, prompt: int, answer: int) -> None:
         """Nothing would be cut off."""

@@ -45,7 +45,7 @@ def evaluate(
     bench: Annotated[Path, typer.Argument(metavar="BENCH", help="Folder that `build` wrote.")],
     dest: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to write.")],
     model: Annotated[
-        str, typer.Option(help="Folder of a model, name on the Hub, or at the endpoint.")
+        str, typer.Option(help="Folder of a run or a model, name on the Hub, or at the endpoint.")
     ] = DEFAULTS.model,
     answers: Annotated[
         list[Path] | None,

@@ -28,9 +28,10 @@ class LocalModel:
 
     def __init__(self, options: EvaluateOptions) -> None:
         self._options = options
-        folder = Path(options.model)
+        self._path = models.of_run(options.model)
+        folder = Path(self._path)
         self.settings: dict[str, Any] = {
-            "model": options.model,
+            "model": self._path,
             "weights": digest(folder) if folder.is_dir() else "",
             "revision": options.revision,
             "dtype": options.dtype,
@@ -96,15 +97,15 @@ class LocalModel:
         if dtype == "auto":
             dtype = "bfloat16" if device.type == "cuda" else "float32"
         config = ModelConfig(
-            path=options.model,
+            path=self._path,
             revision=options.revision,
             dtype=dtype,
             max_pixels=options.max_pixels,
             freeze=(),
         )
-        processor = models.load_processor(options.model, config)
+        processor = models.load_processor(self._path, config)
         try:
-            return models.load_model(options.model, config).to(device), processor
+            return models.load_model(self._path, config).to(device), processor
         except torch.OutOfMemoryError:
             raise StoppedError(
                 f"{options.model} does not fit into the memory of {device}."
