@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -196,6 +197,17 @@ def test_types_in_another_case_or_by_the_thousand_are_inventions() -> None:
 def test_what_was_applied_twice_is_matched_in_whatever_order_it_is_said() -> None:
     twice = [("lens blur", 0.2), ("lens blur", 0.8)]
     assert r.agreement(twice[::-1], twice) == 1.0
+    for one in twice:
+        assert r.agreement([one], twice) == r.agreement(twice, [one]) == 0.5
+
+
+@given(st.lists(intensities, max_size=4), st.lists(intensities, max_size=4))
+def test_repeated_types_are_matched_as_well_as_can_be(a: list[float], b: list[float]) -> None:
+    few, many = sorted((a, b), key=len)
+    ways = (zip(few, order, strict=True) for order in permutations(many, len(few)))
+    best = max(sum(1.0 - abs(s - t) for s, t in way) for way in ways)
+    pairs = [[("lens blur", s) for s in side] for side in (a, b)]
+    assert r.agreement(*pairs) == pytest.approx(best / len(many) if many else 1.0)
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -3.0, 7.0])

@@ -288,7 +288,7 @@ class Preflight:
         return shown, len(ids), answer
 
     def _answer(self, said: str, user: dict[str, Any], prompt: str) -> int:
-        """Tokens of an answer: as a model generates it, or as it is learnt, with the template's end."""
+        """Tokens of an answer: as it is generated, or as it is learnt, with the template's end."""
 
         def count(text: str) -> int:
             return len(self._processor.tokenizer(text, add_special_tokens=False)["input_ids"])
