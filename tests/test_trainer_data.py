@@ -339,6 +339,22 @@ def test_rows_that_are_answered_during_training_are_looked_at_before_it(
         watched(data__refused="drop", rl__max_prompt_tokens=1)
 
 
+@pytest.mark.parametrize("token", ["<|image_pad|>", "<|video_pad|>", "<|im_end|>"])
+def test_tokens_of_the_models_own_are_refused_in_what_is_learnt(
+    small: Path, processor: Any, tmp_path: Path, token: str
+) -> None:
+    def speaking(entry: Entry) -> Entry:
+        said = entry.row.chain.replace("<REASONING>", f"<REASONING>So {token} is ")
+        return row_with(chain=said)(entry)
+
+    folder = rewritten(tmp_path / "d", small, speaking)
+    (refused,) = check(folder, processor).refused
+    assert refused.reason == "placeholders"
+    assert token in refused.detail
+    # RL neither learns nor shows a row's chain
+    assert check(folder, processor, "rl", rl__use="sft").refused == []
+
+
 def test_stored_pictures_are_opened_where_they_are_what_is_shown(
     small: Path, processor: Any, tmp_path: Path
 ) -> None:

@@ -126,6 +126,8 @@ class Preflight:
     def __init__(self, config: Config, kind: data.Kind, processor: Any, context: int = 0) -> None:
         self._config, self._kind, self._processor = config, kind, processor
         self._context = context
+        added = processor.tokenizer.added_tokens_decoder
+        self._own = {number: str(token) for number, token in added.items() if token.special}
         if processor.tokenizer.padding_side != "left":
             raise UserError(
                 "The processor pads on the right, where GRPO would mix up pictures' tokens: load "
@@ -264,14 +266,17 @@ class Preflight:
         from PIL import Image
 
         target = self._config.data.target
-        asked = data.prompt(data.question(row), target)
+        asked, said = data.prompt(data.question(row), target), data.completion(row, target)
+        self._free_of_own(f"{asked}\n{said}" if self._kind == "sft" else asked)
         content = [{"type": "image"}, {"type": "text", "text": asked}]
         processor, user = self._processor, {"role": "user", "content": content}
         text = processor.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
         try:
             made = processor(text=[text], images=[Image.fromarray(pixels)], return_tensors="np")
         except REFUSALS as error:
-            raise _BadRowError("placeholders", f"the processor refuses it: {error}") from None
+            raise _BadRowError(
+                "placeholders", f"the processor refuses it: {str(error).rstrip('.')}"
+            ) from None
         ids = made["input_ids"][0]
         shown = int((ids == processor.image_token_id).sum())
         if "image_grid_thw" in made:
@@ -283,21 +288,27 @@ class Preflight:
                 )
         if shown == 0:
             raise _BadRowError("placeholders", "its prompt has no place for the picture")
-        answer = self._answer(data.completion(row, target), user, text)
+        answer = self._answer(said, user, text)
         self._fits(len(ids), answer)
         return shown, len(ids), answer
 
+    def _free_of_own(self, text: str) -> None:
+        """The model's own tokens would be a picture, a turn or an end in the middle of a row."""
+        if held := self._own.keys() & self._ids(text):
+            names = ", ".join(sorted(self._own[number] for number in held))
+            raise _BadRowError("placeholders", f"it holds tokens that are the model's own: {names}")
+
     def _answer(self, said: str, user: dict[str, Any], prompt: str) -> int:
         """Tokens of an answer: as it is generated, or as it is learnt, with the template's end."""
-
-        def count(text: str) -> int:
-            return len(self._processor.tokenizer(text, add_special_tokens=False)["input_ids"])
-
         if self._kind == "rl":
-            return count(said) + 1  # the end
+            return len(self._ids(said)) + 1  # the end
         answered = [user, {"role": "assistant", "content": [{"type": "text", "text": said}]}]
         whole = self._processor.apply_chat_template(answered, tokenize=False)
-        return count(whole) - count(prompt)
+        return len(self._ids(whole)) - len(self._ids(prompt))
+
+    def _ids(self, text: str) -> list[int]:
+        found: list[int] = self._processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return found
 
     def _fits(self, prompt: int, answer: int) -> None:
         """Nothing would be cut off."""
