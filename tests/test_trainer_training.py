@@ -426,6 +426,20 @@ def test_nothing_that_is_set_here_can_be_set_through_extra(
     assert given.keys() - OWNED.keys() == set()
 
 
+def test_what_the_machine_lacks_is_told_with_the_remedy(
+    rows: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half: dict[str, Any] = {**SHORT, "model__dtype": "bfloat16", "machine__device": "auto"}
+    monkeypatch.setattr(hf, "half_on_gpu", lambda: False)
+    config = tiny(tmp_path / "not read yet", **half)
+    with pytest.raises(UserError, match=r"set machine\.device to cpu"):
+        sft.stage(config, tmp_path / "out").run()
+    assert sft.stage(tiny(rows, **half), tmp_path / "out").run(check_only=True)["rows"]
+    flash = config.model.model_copy(update={"attention": "flash_attention_2"})
+    with pytest.raises(UserError, match=r"set model\.attention to sdpa"):
+        models.load_model(str(trained / "sft/model"), flash)
+
+
 def test_trackers_and_vllm_that_are_not_installed_are_named(rows: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="pip install swanlab"):
         sft.stage(tiny(rows, watch__trackers=["swanlab"]), tmp_path / "out").run()

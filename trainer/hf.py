@@ -51,6 +51,11 @@ def main_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def half_on_gpu() -> bool:
+    """Whether there is a GPU that computes in bfloat16."""
+    return bool(module("transformers.utils").is_torch_bf16_gpu_available())
+
+
 def deepspeed() -> bool:
     """Whether `accelerate launch` set up DeepSpeed."""
     return os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"

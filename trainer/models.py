@@ -165,7 +165,9 @@ def load_model(path: str, config: ModelConfig, train: bool = False) -> Any:
     try:
         model = transformers.AutoModelForImageTextToText.from_pretrained(path, **options)
     except (OSError, ValueError, ImportError, RuntimeError, broken) as error:
-        raise UserError(f"Cannot load the model {path}: {error}") from None
+        flash = config.attention == "flash_attention_2"
+        remedy = " Install flash-attn, or set model.attention to sdpa." if flash else ""
+        raise UserError(f"Cannot load the model {path}: {error}{remedy}") from None
     freeze(model, config.freeze)
     return model
 

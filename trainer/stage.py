@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from degrade.runs import (
     read_json,
     write_atomic,
 )
-from trainer import checkpoints, data, hf, models, preflight, reports, tiny
+from trainer import checkpoints, data, hf, machine, models, preflight, reports, tiny
 from trainer.callbacks import Log, Look
 from trainer.card import write_card
 from trainer.config import TINY, Config
@@ -118,7 +117,9 @@ class Stage:
             StoppedError: The disk is full.
         """
         hf.quiet()
-        self._trackers()
+        machine.has_trackers(self.config)
+        if not check_only:
+            machine.has_device(self.config)
         start = self._start()
         table = data.selected(
             data.read(self.config.data, self.config.data.split), self.config, self.kind
@@ -329,14 +330,6 @@ class Stage:
             "dataloader_pin_memory": config.machine.device != "cpu",
             **dict(options.extra),
         }
-
-    def _trackers(self) -> None:
-        for name in self.config.watch.trackers:  # named as their packages are
-            if find_spec(name) is None:
-                raise UserError(
-                    f"The tracker {name} is not installed: pip install {name}, or take it out of "
-                    "watch.trackers."
-                )
 
     def _train(self, trainer: Any, log: Log) -> Path:
         """Train, from the last checkpoint where there is one, up to that of the last step."""
