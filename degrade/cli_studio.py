@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,13 @@ def studio_command(
         max_pixels: Annotated[
             int, typer.Option(min=1, help="Refuse larger pictures.", **_panel(_LIMITS))
         ] = 50_000_000,
+        password_env: Annotated[
+            str | None,
+            typer.Option(
+                help="Environment variable with a password that visitors must give, with any name.",
+                **_panel(_LIMITS),
+            ),
+        ] = None,
         browser: Annotated[
             bool, typer.Option("--browser/--no-browser", help="Open the page there.")
         ] = True,
@@ -85,6 +93,11 @@ def studio_command(
 
         if (base_url or endpoint) and not model:
             raise UserError("Whom shall the endpoint be asked for? Give --model NAME.")
+        password = os.environ.get(password_env, "") if password_env else ""
+        if password_env and not password:
+            raise UserError(
+                f"{password_env} is not set: put the password into it, or leave out --password-env."
+            )
         given = shelf.sorted_out(paths or ())
         if given.left_out:
             err.print(f"{given.left_out} pictures are left out of the list.", style="yellow")
@@ -97,12 +110,13 @@ def studio_command(
         asked = None
         if model:
             asked = Model(model, asker(model, base_url, endpoint, key_env, max_tokens))
-        limits = app.Limits(max_upload_mb, max_pixels)
+        limits = app.Limits(max_upload_mb, max_pixels, password)
         parts = app.Parts(report, asked)
         if host not in LOOPBACK:
+            who = "whoever has the password" if password else "without --password-env whoever comes"
             err.print(
-                f"Listening on {host}: whoever reaches this machine there can use the page and see "
-                "what it was given. There is no password.",
+                f"Listening on {host}: {who} can use the page and see what it was given. What is "
+                "sent can be read on the way: put a proxy with TLS before it outside your network.",
                 style="yellow",
             )
         with app.served(given, limits, parts, host, port, browser) as address:

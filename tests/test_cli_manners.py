@@ -101,6 +101,21 @@ def test_exit_codes_are_told_once_and_the_same_everywhere() -> None:
             assert not re.search(r"^EXIT_\w+ *=", file.read_text(), re.MULTILINE), file
 
 
+def test_an_interruption_while_modules_load_ends_without_a_traceback() -> None:
+    interrupted = (
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'typer':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from degrade.__main__ import main; main()"
+    )
+    command = [sys.executable, "-c", interrupted]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (console.EXIT_INTERRUPTED, "Interrupted.\n")
+
+
 # ----------------------------------------------------------------------------------- completion
 
 ASK = (

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from degrade import __version__, pages
@@ -39,10 +39,12 @@ class Limits:
     Attributes:
         upload_mb: Of a file, in MiB.
         pixels: Of a picture.
+        password: That a visitor must give; empty: none.
     """
 
     upload_mb: float = 32.0
     pixels: int = 50_000_000
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ def served(
         os.environ["GRADIO_TEMP_DIR"] = folder
         blocks = build(shelf, limits, parts)
         hosts = LOOPBACK if host in LOOPBACK else ()
-        guard = gateway.middleware(Guard, upload_mb=limits.upload_mb, hosts=hosts)
+        guard = gateway.middleware(
+            Guard, upload_mb=limits.upload_mb, hosts=hosts, password=limits.password
+        )
         blocks.queue(default_concurrency_limit=host_threads())
         try:
             _, address, _ = blocks.launch(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import binascii
 import json
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
+import secrets
+from base64 import b64decode
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +25,9 @@ _SLACK = 1 << 16  # of a request with a file: the form around it
 _EVENT_BYTES = 1 << 20
 """Largest event without a file: texts and numbers of controls."""
 
+_STARTUP = "/gradio_api/startup-events"
+"""What gradio asks its own server for before it shows the address; it tells nothing."""
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _HEADERS = {
@@ -33,6 +39,9 @@ _HEADERS = {
 }
 
 
+_ASK = ((b"www-authenticate", b'Basic realm="degrade studio", charset="UTF-8"'),)
+
+
 class _TooLargeError(Exception):
     """The body is above the limit."""
 
@@ -42,7 +51,7 @@ class _RefusedError(Exception):
 
 
 class Guard:
-    """Answers 404 to all but the listed addresses, and 413 to bodies above the limits.
+    """Answers 404 to all but the listed addresses, 413 above the limits, 401 to strangers.
 
     gradio serves files of its cache, of the working folder's parts that are allowed, and fetches
     addresses from elsewhere for a visitor; the studio uses none of it. The last it does for an
@@ -54,11 +63,14 @@ class Guard:
         hosts: Names that a browser may call the server by; empty: any. On loopback a page from
             elsewhere could otherwise reach it by a name of its own that leads here. A page of
             another origin may send it nothing either, such as files.
+        password: Asked of every visitor, with any name, as of RFC 7617 (Basic); empty: of none.
     """
 
-    def __init__(self, app: Any, upload_mb: float, hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self, app: Any, upload_mb: float, hosts: Collection[str] = (), password: str = ""
+    ) -> None:
         self.app, self.upload = app, int(upload_mb * 2**20) + _SLACK
-        self.hosts = hosts
+        self.hosts, self.password = hosts, password.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The interface of ASGI."""
@@ -70,6 +82,9 @@ class Guard:
             await _answer(send, 403, refused)
             return
         path, method = scope["path"], scope["method"]
+        if path != _STARTUP and not self._known(headers):
+            await _answer(send, 401, b"a password is needed", _ASK)
+            return
         allowed = {"GET": _GET, "HEAD": _GET, "POST": _POST}.get(method)
         if allowed is None or not allowed.fullmatch(path) or ".." in path:
             await _answer(send, 404, b"not found")
@@ -122,6 +137,19 @@ class Guard:
         except _RefusedError:
             await _answer(send, 400, b"no event of the page")
 
+    def _known(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether a visitor gave the password, or none is asked for."""
+        if not self.password:
+            return True
+        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
+        if scheme.lower() != b"basic":
+            return False
+        try:
+            _, _, said = b64decode(given.strip(), validate=True).partition(b":")
+        except binascii.Error:
+            return False
+        return secrets.compare_digest(said, self.password)
+
     def _elsewhere(self, headers: Mapping[bytes, bytes]) -> bytes:
         """Why a request on loopback comes from elsewhere; empty where it does not."""
         host, origin = headers.get(b"host", b""), headers.get(b"origin")
@@ -151,7 +179,10 @@ def _names_an_address(body: bytes) -> bool:
     return False
 
 
-async def _answer(send: Send, status: int, body: bytes) -> None:
+async def _answer(
+    send: Send, status: int, body: bytes, more: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
     headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+    headers += more
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
