@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import accelerate
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -438,6 +440,28 @@ def test_what_the_machine_lacks_is_told_with_the_remedy(
     flash = config.model.model_copy(update={"attention": "flash_attention_2"})
     with pytest.raises(UserError, match=r"set model\.attention to sdpa"):
         models.load_model(str(trained / "sft/model"), flash)
+
+
+def test_other_processes_wait_as_long_as_the_pre_flight_of_many_rows_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[dict[str, Any]] = []
+
+    class State:
+        def __init__(self, **options: Any) -> None:
+            given.append(options)
+
+        def wait_for_everyone(self) -> None:
+            given.append({})
+
+    monkeypatch.setattr(accelerate, "PartialState", State)
+    hf.wait(cpu=True)
+    assert given == []  # there is one process
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    hf.wait(cpu=True)
+    assert given[0]["cpu"] is True
+    assert given[0]["timeout"] >= timedelta(hours=1)
+    assert len(given) == 2
 
 
 def test_trackers_and_vllm_that_are_not_installed_are_named(rows: Path, tmp_path: Path) -> None:

@@ -7,10 +7,14 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
 from degrade.errors import UserError, unknown
+
+_PATIENCE = timedelta(hours=6)
+"""The others wait while the first looks at all rows; NCCL would give up after ten minutes."""
 
 INSTALL = "Training needs {name}. Install it: pip install 'degrade[train]'"
 
@@ -74,7 +78,7 @@ def wait(cpu: bool) -> None:
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         state = module("accelerate").PartialState(
-            cpu=cpu or not module("torch").cuda.is_available()
+            cpu=cpu or not module("torch").cuda.is_available(), timeout=_PATIENCE
         )
         state.wait_for_everyone()
 
