@@ -20,9 +20,10 @@ from annotate.offline import GRAMMAR_VERSION, Unwritable, write
 from annotate.rows import Rows, own_pixel_limit
 from degrade import __version__, images
 from degrade.errors import UserError
-from degrade.runs import Marker, Progress, Run, bounded_map, read_json, split_counts
+from degrade.runs import Marker, Progress, Run, read_json, split_counts
 from degrade.schema import SCHEMA_VERSION, Annotation, Chain, Finding, Row
 from degrade.shards import Stored
+from degrade.threads import bounded_map
 
 CHAINS, SUMMARY = "chains.jsonl", "annotate.json"
 SHARD_ROWS = 256

@@ -13,7 +13,8 @@ from annotate.llm import LlmWriter
 from annotate.options import AnnotateOptions, read_options
 from annotate.rows import Rows
 from degrade.errors import UserError
-from degrade.runs import Progress, host_threads
+from degrade.runs import Progress
+from degrade.threads import host_threads
 
 __all__ = ["AnnotateOptions", "annotate_run", "estimate_run", "write_chains"]
 

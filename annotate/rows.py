@@ -17,6 +17,7 @@ from degrade.errors import UserError
 from degrade.schema import Question, Row
 from degrade.shards import Stored
 from degrade.sources import find
+from degrade.summary import read_summary
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Rows:
 
     def __init__(self, run: Path, questions: Path | None, source: Path | None) -> None:
         self.run = run
-        self.summary = shards.read_summary(run)
+        _, self.summary = read_summary(run, shards.RUNS)
         settings: dict[str, Any] = self.summary["settings"]
         try:
             self.format: shards.Format = settings["format"]

@@ -43,8 +43,8 @@ from degrade.executor import MAX_PIXELS, Options, Synth
 from degrade.making import Maker
 from degrade.recipe import Recipe
 from degrade.registry import Operator
-from degrade.runs import bounded_map
 from degrade.runtime import tuned
+from degrade.threads import bounded_map
 
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 TARGET_RATIO, TARGET_GROWTH = 0.70, 0.10

@@ -158,9 +158,9 @@ def build_benchmark(
         Literal["degrade", "robust-r1"] | None,
         typer.Option(help="robust-r1: the published formulas at 0.23, 0.45 and 0.9."),
     ] = None,
-    families: Annotated[
+    training: Annotated[
         Literal["all", "seen", "unseen"] | None,
-        typer.Option(help="Only operators that training has seen, or has not seen."),
+        typer.Option(help="Only operators that training has seen, or those held out of it."),
     ] = None,
     op: Annotated[
         list[str] | None,
@@ -189,7 +189,7 @@ def build_benchmark(
     Examples:
         degrade-cli build benchmark scenes bench --limit 100
 
-        degrade-cli build benchmark mmstar bench --data MMStar.tsv --families unseen
+        degrade-cli build benchmark mmstar bench --data MMStar.tsv --training unseen
 
         degrade-cli build benchmark folder:photos,questions=questions.jsonl bench
     """
@@ -198,7 +198,7 @@ def build_benchmark(
     from builders.sources.spelled import shown, spelled
     from builders.staged import Machine
 
-    told = {"levels": level, "protocol": protocol, "families": families, "operators": op}
+    told = {"levels": level, "protocol": protocol, "training": training, "operators": op}
     changes: dict[str, Any] = {key: value for key, value in told.items() if value is not None}
     changes |= {} if count is None else {"count": {count: 1.0}}
     changes |= {} if seed is None else {"seed": seed}
@@ -217,7 +217,7 @@ def build_benchmark(
     options: dict[str, Any] = {
         "level": level,
         "protocol": protocol,
-        "families": families,
+        "training": training,
         "op": op,
         "count": count,
         "limit": limit,

@@ -25,18 +25,10 @@ from builders.sources import Item, SourceSpec
 from builders.table import part_name
 from degrade import __version__, images
 from degrade.errors import UserError
-from degrade.runs import (
-    Marker,
-    Progress,
-    Run,
-    bounded_map,
-    host_threads,
-    line,
-    split_counts,
-    write_atomic,
-)
+from degrade.runs import Marker, Progress, Run, line, split_counts, write_atomic
 from degrade.schema import SCHEMA_VERSION, Failure, Question, Record, Task
 from degrade.shards import json_lines
+from degrade.threads import bounded_map, host_threads
 
 ROWS, QUARANTINE, SUMMARY = "rows.jsonl", "quarantine.jsonl", "pool.json"
 PICTURES = "pictures"

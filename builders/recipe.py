@@ -235,7 +235,7 @@ def _grid(recipe: Recipe) -> list[float]:
 
 def portable(recipe: BuildRecipe) -> dict[str, Any]:
     """A recipe as it is written down: of absolute paths, which are this machine's, the names."""
-    data: dict[str, Any] = json.loads(recipe.model_dump_json())
+    data: dict[str, Any] = json.loads(recipe.model_dump_json(by_alias=True))
     for source in data["sources"]:
         for key, value in source.items():
             if isinstance(value, str) and Path(value).is_absolute():

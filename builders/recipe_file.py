@@ -19,8 +19,9 @@ from builders.spool import pixels_sha256
 from builders.table import RECIPE, Dataset, Entry, Example
 from degrade import images, shards
 from degrade.errors import UserError
-from degrade.runs import Progress, bounded_map, host_threads
+from degrade.runs import Progress
 from degrade.runtime import tuned
+from degrade.threads import bounded_map, host_threads
 
 TABLE = "recipe.parquet"
 NO_LIMIT = 2**62

@@ -29,9 +29,10 @@ from builders.table import (
 )
 from degrade import __version__, images, shards
 from degrade.errors import UserError
-from degrade.runs import Marker, Progress, Run, bounded_map, host_threads, read_json, write_atomic
+from degrade.runs import Marker, Progress, Run, read_json, write_atomic
 from degrade.runtime import resolve_device, tuned
 from degrade.schema import SCHEMA_VERSION, Failure, Record
+from degrade.threads import bounded_map, host_threads
 from degrade.verify import replay as degraded
 
 DIFFERENCES, SPOOL = "differences.jsonl", ".clean"

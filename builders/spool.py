@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from builders.sources import Item
 from degrade import images
-from degrade.runs import bounded_map, write_atomic
+from degrade.runs import write_atomic
+from degrade.threads import bounded_map
 
 
 def pixels_sha256(pixels: images.Pixels) -> str:

@@ -12,8 +12,8 @@ from typing import Any, Final
 from degrade import shards
 from degrade.errors import UserError
 from degrade.images import is_original
-from degrade.runs import read_json
 from degrade.schema import AnswerForm, Applied, Chain, Degradation, Question, Record, Task
+from degrade.summary import read_summary
 
 INFO, RECIPE, QUARANTINE = shards.DATASET, "recipe.yaml", "quarantine.jsonl"
 DATA, CARD, ASSETS, PAGE = "data", "README.md", "assets", "card.html"
@@ -190,9 +190,7 @@ class Dataset:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.info: dict[str, Any] = read_json(folder / INFO)
-        if not all(isinstance(self.info.get(key), dict) for key in ("settings", "counts")):
-            raise UserError(f"{folder / INFO} is damaged: 'settings' or 'counts' is missing.")
+        _, self.info = read_summary(folder, shards.DATASETS)
 
     @cached_property
     def files(self) -> tuple[Path, ...]:

@@ -112,7 +112,7 @@ def synth(
         float | None, typer.Option(min=0, max=1, help="This intensity for all, two decimals.")
     ] = None,
     families: Annotated[
-        Literal["seen", "unseen"] | None,
+        Literal["common", "uncommon"] | None,
         typer.Option(help="Only operators of this half of the families; see `families`."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Root seed of all draws.")] = 0,
@@ -191,8 +191,8 @@ def synth(
     from degrade import recipe as recipes
     from degrade import timing
     from degrade.executor import Options, Synth, threads_for
-    from degrade.runs import host_threads
     from degrade.storage import place
+    from degrade.threads import host_threads
 
     chosen = recipes.load(recipe).narrowed(op or (), intensity, families)
     options = Options(
@@ -265,8 +265,8 @@ def verify(
 
         degrade-cli verify out --sample 100 --source photos
     """
-    from degrade.runs import host_threads
     from degrade.storage import place
+    from degrade.threads import host_threads
     from degrade.verify import Verifier
 
     count = host_threads(workers)

@@ -22,11 +22,12 @@ from degrade import shards
 from degrade.errors import HaltedError
 from degrade.making import Done, Loaded, Made, Maker
 from degrade.recipe import Recipe
-from degrade.runs import Progress, bounded_map, host_threads, read_json
+from degrade.runs import Progress, read_json
 from degrade.runtime import tuned
 from degrade.schema import Failure
 from degrade.sources import Listing
 from degrade.storage import Place, Remote
+from degrade.threads import bounded_map, host_threads
 from degrade.workload import MAX_PIXELS, Job, Options, ShardJobs, Task, Workload
 
 __all__ = ["MAX_PIXELS", "Engine", "Options", "Synth", "local"]

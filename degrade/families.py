@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import yaml
 
-Half = Literal["seen", "unseen"]
+Half = Literal["common", "uncommon"]
 HALVES: tuple[Half, ...] = get_args(Half)
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
-from string import Template
+from typing import Any
 
 import torch
 
 from degrade import __version__, codecs, ops
 from degrade.families import families, half_of
 from degrade.images import Pixels, decode, shipped, webp
-from degrade.pages import data_uri
+from degrade.pages import render
 from degrade.params import Choice, Severity
 from degrade.registry import Operator
 from degrade.schema import Applied
@@ -52,48 +50,25 @@ def page(
     """
     clean = codecs.from_pixels([pixels], torch.device("cpu"))
     wanted = {op.name: op for op in map(ops.get, names)}
-    nav, body, done = [], [], 0
+    shown: list[dict[str, Any]] = []
     for half, kinds in families().items():
         for family, meaning in kinds.items():
             members = sorted(n for n, op in wanted.items() if op.family == family)
             if not members:
                 continue
-            links = " · ".join(f'<a href="#{n}">{_text(wanted[n].label)}</a>' for n in members)
-            nav.append(
-                f"<div><b>{_text(family)}</b> <span class=dim>({half})</span><br>{links}</div>"
-            )
-            body.append(f"<h2>{_text(family)}</h2>\n<p class=dim>{_text(meaning)}</p>")
+            cards: list[dict[str, Any]] = []
+            told = {"name": family, "half": half, "meaning": meaning, "operators": cards}
+            shown.append(told)
             for name in members:
-                body.append(_card(wanted[name], clean, seed, intensities))
-                done += 1
-                progress(done, len(wanted))
-    template = (resources.files("degrade") / "assets" / "gallery.html").read_text("utf-8")
-    return Template(template).substitute(
-        count=len(wanted),
-        version=_text(__version__),
-        nav="\n".join(nav),
-        body="\n".join(body),
-        height=pixels.shape[0],
-        width=pixels.shape[1],
-    )
-
-
-def _card(op: Operator, clean: torch.Tensor, seed: int, intensities: Sequence[float]) -> str:
-    taken, fixed = shots(op, clean, seed, intensities)
-    figures = "".join(_figure(op, shot, clean.shape[-2:]) for shot in taken)
-    off = f"<p><b>Off the common scale:</b> {_text(op.off_scale)}</p>" if op.off_scale else ""
-    same = f"<p class=dim>Drawn alike at all intensities here: {_text(fixed)}</p>" if fixed else ""
-    spans = "".join(f"<li><code>{_text(a.name)}</code> {_text(a.span)}</li>" for a in op.arguments)
-    refs = "".join(f"<li>{_text(ref)}</li>" for ref in op.refs)
-    return (
-        f'<article id="{op.name}"><h3>{_text(op.label)} <code>{op.name}</code></h3>\n'
-        f"<div class=tags>{''.join(f'<span>{_text(t)}</span>' for t in facts(op))}</div>\n"
-        f"<p>{_text(op.summary)}</p>{off}\n"
-        f"<div class=row>{figures}</div>{same}\n"
-        f"<details><summary>Model, parameters, sources</summary><pre>{_text(model(op))}</pre>"
-        f"<p>Parameters, from intensity 0 to 1 or as drawn:</p><ul>{spans}</ul>"
-        f"<p>Sources:</p><ul>{refs or '<li>none</li>'}</ul></details></article>"
-    )
+                op = wanted[name]
+                taken, fixed = shots(op, clean, seed, intensities)
+                more = {"facts": facts(op), "model": model(op)}
+                cards.append({"op": op, "shots": taken, "fixed": fixed, **more})
+                progress(sum(len(one["operators"]) for one in shown), len(wanted))
+    height, width = pixels.shape[:2]
+    about = {"title": "Gallery of degradations", "count": len(wanted), "version": __version__}
+    size = {"height": height, "width": width}
+    return render("degrade", "gallery.html", {**about, **size, "families": shown})
 
 
 def facts(op: Operator) -> list[str]:
@@ -158,18 +133,6 @@ def _webp(x: torch.Tensor) -> bytes:
     return webp(codecs.to_pixels(x)[0], _QUALITY)
 
 
-def _figure(op: Operator, shot: Shot, size: Sequence[int]) -> str:
-    height, width = size
-    caption = (
-        f"<b>{shot.intensity:g}</b> {_text(shot.values)}" if shot.intensity else "<b>clean</b>"
-    )
-    alt = _text(shot.alt(op))
-    return (
-        f'<figure><img loading=lazy width={width} height={height} alt="{alt}" '
-        f'src="{data_uri(shot.data, "image/webp")}"><figcaption>{caption}</figcaption></figure>'
-    )
-
-
 def _values(op: Operator, record: Applied, follows: bool = True) -> str:
     """The parameters of a record that follow the intensity, or those that do not."""
     declared = {a.name: a.declaration for a in op.arguments}
@@ -185,7 +148,3 @@ def _values(op: Operator, record: Applied, follows: bool = True) -> str:
 def _number(value: float) -> str:
     """Three digits, and no exponent where the number is large."""
     return f"{value:,.0f}" if abs(value) >= 1000.0 else f"{value:.3g}"
-
-
-def _text(value: str) -> str:
-    return html.escape(value)

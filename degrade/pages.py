@@ -8,14 +8,35 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 import jinja2
 from markupsafe import Markup
 
 _ASSETS = resources.files("degrade") / "assets"
 _MARKED = re.compile(r"([\\`*_{}\[\]<>#|~!])")
+
+
+class Cell(NamedTuple):
+    """One cell of a table: ``text``, with ``n`` in words where it is a figure."""
+
+    text: str
+    n: str = ""
+
+
+class Table(NamedTuple):
+    """A table: every row begins with its heading."""
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+
+    @classmethod
+    def of(cls, caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+        """A table of texts; the first of a row is its heading."""
+        return cls(caption, head, [(first, [*map(Cell, rest)]) for first, *rest in rows])
 
 
 def visible(given: Any) -> str:
@@ -55,9 +76,20 @@ def asset(name: str) -> Markup:
     return Markup((_ASSETS / name).read_text("utf-8"))
 
 
-def environment(html: bool = True) -> jinja2.Environment:
-    """Templates whose texts are escaped: for HTML all of them, else what goes through ``md``."""
+def render(package: str, name: str, shown: Mapping[str, Any]) -> str:
+    """A page or text of a template.
+
+    Templates of all packages may extend and import those of ``degrade/templates``. What they show
+    is escaped: in HTML all of it, else what goes through ``md``.
+
+    Args:
+        package: Whose folder ``templates`` has it.
+        name: Of the file.
+        shown: What it refers to.
+    """
+    html = name.endswith(".html")
     made = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(p) for p in (package, "degrade")]),
         autoescape=html,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -68,4 +100,4 @@ def environment(html: bool = True) -> jinja2.Environment:
     )
     made.filters |= {"uri": data_uri, "md": markdown_text}
     made.globals |= {"asset": asset, "policy": policy}
-    return made
+    return made.get_template(name).render(shown)

@@ -24,8 +24,8 @@ from filelock import FileLock
 
 from degrade.errors import StoppedError, UserError
 from degrade.executor import Stop, local, threads_for
-from degrade.runs import host_threads
 from degrade.storage import Remote
+from degrade.threads import host_threads
 from degrade.workload import ShardJobs, Task
 
 _OBJECT_STORE = 128 << 20  # bytes; only names and counts pass through it

@@ -189,7 +189,7 @@ class Recipe(Record):
         Args:
             only: Operators; of a recipe with ``types``, these or types.
             intensity: In [0, 1], two decimals; not for a recipe with ``types``.
-            half: ``seen`` or ``unseen``, see :mod:`degrade.families`.
+            half: ``common`` or ``uncommon``, see :mod:`degrade.families`.
 
         Raises:
             UserError: The recipe needs one of them and it is missing, an operator or intensity is

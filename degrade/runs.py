@@ -12,9 +12,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
 from pathlib import Path
@@ -26,21 +25,13 @@ from degrade.errors import StoppedError, UserError
 from degrade.leases import check, held
 from degrade.schema import Record
 from degrade.storage import Place, publish, scratch
+from degrade.threads import bounded_map
 
 WORK, PLAN, LOCK = ".work", "plan.json", ".lock"
 _REQUESTS = 16  # to a store at a time, where nothing is computed
 
 Progress = Callable[[int, int], None]
 """Told how much is done and how much there is in all."""
-
-
-def host_threads(asked: int | None = None) -> int:
-    """Threads to work with: as many as were asked for, else one for each core that is ours."""
-    if asked:
-        return asked
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # macOS and Windows tell no more
 
 
 def write_atomic(path: Place, data: bytes, durable: bool = False) -> None:
@@ -79,8 +70,6 @@ class Marker(Record):
 
 
 S = TypeVar("S", bound=Marker)
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class Run(Generic[S]):
@@ -361,23 +350,6 @@ def _remove_tree(folder: Place, ignore_errors: bool = False) -> None:
         folder.remove_tree()
 
 
-def bounded_map(
-    pool: ThreadPoolExecutor, function: Callable[[T], R], items: Iterable[T], window: int
-) -> Iterator[R]:
-    """Ordered ``pool.map`` that keeps at most ``window`` items in flight."""
-    waiting: deque[Future[R]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= window:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
 def read_json(path: Place) -> dict[str, Any]:
     """A JSON object from a file.
 
@@ -387,9 +359,7 @@ def read_json(path: Place) -> dict[str, Any]:
     try:
         data: Any = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise UserError(
-            f"There is no {path.name} in {path.parent}: is it a finished run?"
-        ) from None
+        raise UserError(f"There is no {path.name} in {path.parent}: is it finished?") from None
     except (OSError, ValueError) as error:
         raise UserError(f"Cannot read {path}: {error}") from None
     if not isinstance(data, dict):

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from degrade.errors import UserError
-from degrade.runs import Marker, Run, read_json
+from degrade.runs import Marker, Run
 from degrade.schema import Failure, Question, Record, Row
 from degrade.storage import Place, place, publish, scratch
 from degrade.timing import TIMING
@@ -27,6 +27,9 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 METADATA, QUARANTINE, RUN = "metadata.jsonl", "quarantine.jsonl", "run.json"
 DATASET = "dataset.json"
 """Summary of a data set that was built of runs; its Parquet has a run's columns among others."""
+RUNS = {RUN: "synth"}
+DATASETS = {DATASET: "build"}
+"""Summaries and the command that writes each; see :func:`degrade.summary.read_summary`."""
 ROW_GROUP_ROWS = 32
 ROW_GROUP_BYTES = 32 << 20  # small enough to stream and for a viewer to page through
 
@@ -185,18 +188,6 @@ def counts(shards: Iterable[Shard]) -> dict[str, Any]:
         "operators": dict(sorted(operators.items())),
         "failures": dict(sorted(reasons.items())),
     }
-
-
-def read_summary(out: Place) -> dict[str, Any]:
-    """The ``run.json`` of a finished run.
-
-    Raises:
-        UserError: Missing, damaged or of something else.
-    """
-    found = read_json(out / RUN)
-    if not all(isinstance(found.get(key), dict) for key in ("settings", "counts")):
-        raise UserError(f"{out / RUN} is damaged: 'settings' or 'counts' is missing.")
-    return found
 
 
 def clean_folder(settings: dict[str, Any], given: Place | None) -> Place:

@@ -12,12 +12,13 @@ import torch
 
 from degrade import codecs, images, pipeline, shards
 from degrade.errors import UserError
-from degrade.runs import bounded_map
 from degrade.runtime import resolve_device, tuned
 from degrade.schema import Applied
 from degrade.shards import Stored
 from degrade.sources import find
 from degrade.storage import Place
+from degrade.summary import read_summary
+from degrade.threads import bounded_map
 
 # Between devices single pixels may round the other way (a property of the operators, tested).
 CROSS_DEVICE_SHARE = 0.001
@@ -96,7 +97,7 @@ class Verifier:
 
     def __init__(self, out: Place, source: Place | None, device: str, workers: int) -> None:
         self.out = out
-        self.run = shards.read_summary(out)
+        _, self.run = read_summary(out, shards.RUNS)
         self.settings: dict[str, Any] = self.run["settings"]
         self.device = resolve_device(device)
         self.same_device = self.device.type == self.settings["device"]

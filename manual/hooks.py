@@ -24,6 +24,13 @@ PAGES = {
 }
 """Files of the repository that are pages of the site."""
 
+MADE = {
+    "degrade/ops": "operators/index.md",
+    "degrade/cli.py": "cli.md",
+    "degrade/ops/__init__.py": "api/operators-and-recipes.md",
+}
+"""What a link to code leads to in the site, where the pages made of that code are."""
+
 WIDE = {"calibration.md", "severity.md", "speed.md", "published.md"}
 """Pages whose tables take the place of the table of contents."""
 
@@ -51,7 +58,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         texts.append(_moved(ROOT / source, docs))
         files.append(File.generated(config, uri, content=texts[-1]))
     found = {_outside(match[2]) for text in texts for match in _LINK.finditer(text)}
-    for name in sorted(name for name in found if name and name not in PAGES):
+    for name in sorted(name for name in found if name and name not in PAGES | MADE):
         uri = f"{COPIED}/{name}"
         files.append(File.generated(config, uri, abs_src_path=str(ROOT / name)))
     return files
@@ -69,7 +76,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         name = _outside(match[2])
         if name is None:
             return match[0]
-        return f"{match[1]}{PAGES.get(name, f'{COPIED}/{name}')}{match[3] or ''})"
+        target = (PAGES | MADE).get(name, f"{COPIED}/{name}")
+        return f"{match[1]}{target}{match[3] or ''})"
 
     return _LINK.sub(led, markdown)
 
@@ -96,7 +104,8 @@ def _outside(target: str) -> str | None:
     path = (ROOT / "docs" / target).resolve()
     if path.is_relative_to(ROOT / "docs") or not path.is_relative_to(ROOT):
         return None
-    return path.relative_to(ROOT).as_posix() if path.is_file() else None
+    name = path.relative_to(ROOT).as_posix()
+    return name if path.is_file() or name in MADE else None
 
 
 def _moved(source: Path, docs: Path) -> str:

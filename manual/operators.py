@@ -127,7 +127,7 @@ def index() -> str:
         f"{len(ops.names())} operators, all on the same photograph at intensity 0.5. Each has a "
         "page with its model, parameters and sources. `degrade-cli ops NAME` prints the same, and "
         "`degrade-cli gallery OUT` draws such a page of a picture of yours. The families are in "
-        "[two halves](../recipes.md#families), *seen* and *unseen*.",
+        "[two halves](../recipes.md#families), *common* and *uncommon*.",
     ]
     for half, kinds in families().items():
         for family, meaning in kinds.items():

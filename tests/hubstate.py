@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 OWNER = "me"
 
 
@@ -66,6 +68,10 @@ class HubServer:
         self.lock = threading.RLock()
         self.url = ""
 
+    def held(self, repo: str) -> dict[str, bytes]:
+        """The files of a repository with their content."""
+        return {path: blob.data for path, blob in self.repos[repo].files.items()}
+
     def fail(
         self,
         method: str,
@@ -114,3 +120,26 @@ def lost(handler: Any) -> None:
     handler.dispatch()
     handler.close_connection = True
     handler.connection.close()
+
+
+# ------------------------------------------------------- what may be wrong with who publishes
+
+
+def no_token(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+
+
+def wrong_token(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+
+
+def others_repo(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.writers = {"somebody-else"}
+
+
+def gone(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.fail("POST", "/preupload/", status(404, X_Error_Code="RepoNotFound"), times=99)
+
+
+def refused(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.fail("POST", "/api/repos/create", status(400), times=99)

@@ -152,7 +152,7 @@ class Store:
         return [item["Key"] for page in pages for item in page.get("Contents", ())]
 
     def tree(self, prefix: str) -> dict[str, bytes]:
-        """All objects below a prefix with their content, as ``tests.test_run.tree`` of a folder."""
+        """All objects below a prefix with their content, as ``tests.run_help.tree`` of a folder."""
         return {
             key[len(prefix) + 1 :]: self.client.get_object(Bucket="bucket", Key=key)["Body"].read()
             for key in self.keys(f"{prefix}/")

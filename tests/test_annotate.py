@@ -26,7 +26,7 @@ from degrade.chat import Endpoint, Limits
 from degrade.errors import StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.schema import Annotation, Chain
-from tests.test_run import pictures, tree
+from tests.run_help import pictures, tree
 
 KEY = "sk-secret-of-the-tests-0123456789"
 CHOICES = ("a stop sign", "a yield sign", "a speed limit", "a mailbox")

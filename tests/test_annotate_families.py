@@ -20,7 +20,7 @@ from annotate.offline import write
 from annotate.terms import LABELS
 from degrade import ops
 from degrade.schema import Applied, Chain, Param, Question, Row
-from tests.test_annotate_offline import QUESTION, applied, row, seen
+from tests.chains_help import QUESTION, applied, row, seen
 
 LATER: dict[str, tuple[Param, ...]] = {
     "rain": (

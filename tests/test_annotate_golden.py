@@ -19,7 +19,7 @@ from annotate.offline import GRAMMAR_VERSION, write
 from annotate.testing.cases import Case, plain_chain, rows
 from annotate.testing.mutants import KINDS, mutants
 from degrade.schema import Chain
-from tests.test_annotate_offline import cases
+from tests.chains_help import cases
 
 GOLDEN = Path(__file__).parent / "data" / "golden_chains.json"
 TEXTS = 12

@@ -5,9 +5,7 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Iterator
 
-import numpy as np
 import pytest
 
 from annotate import diversity
@@ -17,87 +15,10 @@ from annotate.grammar.effects import EFFECTS
 from annotate.grammar.pen import Pen, article, sentence
 from annotate.grammar.scene import aspect, embedded, read, statements
 from annotate.grammar.things import things
-from annotate.measure import CELLS, COLORS, Seen, measure
 from annotate.offline import Unwritable, write
 from annotate.terms import LABELS
-from benchmarks import made_up
 from degrade.schema import Applied, Chain, Param, Question, Row
-
-PARAMS: dict[str, tuple[tuple[str, float, float, str], ...]] = {
-    "lens_blur": (("radius", 0.0, 14.0, "px"),),
-    "motion_blur": (("length", 0.0, 48.0, "px"), ("angle", 32.0, 32.0, "degrees")),
-    "lens_flare": (
-        ("energy", 0.0, 1.0, "x strongest flare"), ("across", 0.1, 0.1, "x width"),
-        ("down", 0.2, 0.2, "x height"), ("temperature", 3000.0, 3000.0, "K"),
-        ("blades", 7.0, 7.0, "aperture blades"), ("turn", 9.0, 9.0, "degrees"),
-    ),
-    "dirty_lens": (("coverage", 0.0, 1.0, "share of the dirt"), ("opacity", 0.6, 1.0, "x dirt")),
-    "hsv_saturation": (("factor", 1.0, 0.0, "x saturation"),),
-    "jpeg_compression": (("quality", 95.0, 4.0, "JPEG quality"),),
-    "block_exchange": (("share", 0.0, 0.6, "share of blocks"), ("block", 30.0, 30.0, "px")),
-    "mean_shift": (("value_radius", 0.0, 13.0, "gray levels"), ("radius", 6.0, 12.0, "px")),
-    "scan_lines": (
-        ("depth", 0.0, 0.9, "share of light"), ("period", 8.0, 8.0, "px"),
-        ("phase", 20.0, 20.0, "deg"),
-    ),
-    "dark_illumination": (("ev", 0.0, 4.5, "EV"), ("full_well", 2e5, 1e3, "electrons")),
-    "atmospheric_turbulence": (("d_over_r0", 0.0, 5.0, "D/r0"), ("correlation", 24.0, 24.0, "px")),
-    "gaussian_noise": (("sigma", 0.0, 0.3, "full scale"),),
-    "color_diffusion": (
-        ("sigma", 0.0, 38.0, "px"), ("delay", 0.0, 14.0, "px"), ("gain", 1.0, 2.0, "x chroma"),
-    ),
-    "sharpness_change": (("amount", 0.0, 10.0, "x detail"), ("radius", 2.0, 2.0, "px")),
-    "graffiti": (("strokes", 0.0, 8.0, "strokes"), ("width", 6.0, 14.0, "px")),
-    "watermark_damage": (
-        ("removed", 0.0, 1.0, "share of the mark"), ("brush", 6.0, 6.0, "px"),
-        ("angle", -20.0, -20.0, "deg"),
-    ),
-}  # fmt: skip
-QUESTION = Question(
-    question="What is the man holding?",
-    choices=("umbrella", "bat", "phone", "kite"),
-    answer="1",
-    caption="A man in a red shirt standing near a fence.",
-    rationales=("The man is holding a bat.", "It is used in baseball.", "He swings it at a ball."),
-)
-
-
-def applied(name: str, intensity: float) -> Applied:
-    given = PARAMS[name]
-    params = [Param(name=n, value=a + (b - a) * intensity, unit=u) for n, a, b, u in given]
-    return Applied(
-        operator=name, version=1, stage="environment", intensity=intensity, short_side=480,
-        params=tuple(params),
-    )  # fmt: skip
-
-
-def row(key: str, *items: Applied) -> Row:
-    return Row(
-        file_name="images/1.png", id=key, source_path="1.jpg", width=640, height=480,
-        encoding="png", degradations="", applied=items,
-    )  # fmt: skip
-
-
-def seen(rng: random.Random) -> Seen:
-    nine = [[round(rng.random(), 3) for _ in range(9)] for _ in range(3)]
-    return Seen(
-        luma_clean=0.5, luma_degraded=0.3, contrast_clean=0.2, contrast_degraded=0.1,
-        saturation_clean=0.3, saturation_degraded=0.2, noise=0.05, clipped_dark=0.1,
-        clipped_bright=0.05, kept=tuple(nine[0]), luma=tuple(nine[1]), detail=tuple(nine[2]),
-        colors=tuple(rng.choice(COLORS) for _ in range(9)), palette=("gray", "blue", "brown"),
-    )  # fmt: skip
-
-
-def cases(count: int, seed: int = 0) -> Iterator[tuple[Row, Question, Seen | None]]:
-    rng = random.Random(seed)
-    for i in range(count):
-        names = sorted(rng.sample(sorted(PARAMS), rng.choice((0, 1, 2, 3, 3, 4, 5, 7))))
-        items = [applied(n, round(rng.random(), 2)) for n in names]
-        yield (
-            row(f"{seed}/{i}", *items),
-            made_up.question(seed, str(i)),
-            seen(rng) if i % 5 else None,
-        )
+from tests.chains_help import PARAMS, QUESTION, applied, cases, row, seen
 
 
 @pytest.fixture(scope="module")
@@ -387,94 +308,3 @@ def test_questions_become_clauses_only_where_that_is_safe():
     assert aspect("How many trees?", "A bar chart called 'Elms' on a table.") == "scale"
     assert aspect("Which shape is directly below the star?") == "order"
     assert aspect("What time of day is it?") == "light"
-
-
-# ---------------------------------------------------------------------------------- measurements
-
-
-def picture(seed: int, height: int = 300, width: int = 400) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (height // 6 + 1, width // 6 + 1, 3), np.uint8)
-    return np.kron(coarse, np.ones((6, 6, 1), np.uint8))[:height, :width]
-
-
-def test_an_undamaged_pair_loses_nothing():
-    found = measure(picture(0), picture(0))
-    assert found.kept == (1.0,) * 9
-    assert found.noise == 0.0
-    assert found.luma_clean == found.luma_degraded
-
-
-def test_detail_is_missed_where_it_was_taken():
-    clean = picture(0)
-    degraded = clean.copy()
-    degraded[200:, 267:] = 128
-    found = measure(clean, degraded)
-    assert found.kept[CELLS.index("lower right")] < 0.2
-    assert min(found.kept[:8]) > 0.8
-
-
-def test_noise_darkness_and_colors_are_measured():
-    clean = np.full((300, 400, 3), 128, np.uint8)
-    noise = np.random.default_rng(0).normal(0, 20, clean.shape)
-    noisy = np.clip(clean + noise, 0, 255).astype(np.uint8)
-    assert measure(clean, noisy).noise == pytest.approx(20 * 0.663 / 255, rel=0.1)  # of luma
-    assert measure(clean, clean // 4).luma_degraded == pytest.approx(32 / 255, abs=0.01)
-    red = clean.copy()
-    red[:100, :133] = (200, 20, 20)
-    assert measure(red, red).colors[0] == "red"
-    assert measure(red, red).palette == ("gray", "red")
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (700, 2), (13, 13), (1200, 900)])
-def test_any_size_is_measured(shape):
-    clean = picture(1, *shape)
-    assert len(measure(clean, clean // 2).kept) == 9
-
-
-def test_pairs_that_are_none_are_refused():
-    with pytest.raises(ValueError, match="degraded"):
-        measure(picture(0), picture(0, 299))
-    with pytest.raises(ValueError, match="uint8"):
-        measure(picture(0) / 255.0, picture(0) / 255.0)
-
-
-def test_measuring_is_quick():
-    clean, degraded = picture(0, 480, 640), picture(1, 480, 640)
-    measure(clean, degraded)
-    start = time.process_time()
-    for _ in range(10):
-        measure(clean, degraded)
-    assert (time.process_time() - start) / 10 < 0.025  # 5 to 9 ms; a crowded machine is slower
-
-
-# ------------------------------------------------------------------------------------- diversity
-
-
-def test_distinct_counts_n_grams():
-    assert diversity.distinct(["a b a b"], 1) == 0.5
-    assert diversity.distinct(["a b a b"], 2) == pytest.approx(2 / 3)
-    assert diversity.distinct(["a"], 2) == 0.0
-    assert diversity.distinct(["1 a", "2 a"], 2, mask_numbers=True) == 0.5
-
-
-def test_self_bleu_is_one_for_equal_and_small_for_different_texts():
-    assert diversity.self_bleu(["a b c d e"] * 3) == pytest.approx(1.0)
-    assert diversity.self_bleu(["a b c d", "e f g h", "i j k l"]) < 0.2
-    half = diversity.self_bleu(["a b c d e f", "a b c d x y"])
-    # p1 = 4/6, p2 = 3/5, p3 = 2/4
-    assert half == pytest.approx((4 / 6 * 3 / 5 * 2 / 4) ** (1 / 3))
-
-
-def test_spearman_is_that_of_ranks_with_ties():
-    assert diversity.spearman([1, 2, 3], [10, 100, 1000]) == pytest.approx(1.0)
-    assert diversity.spearman([1, 2, 3], [3, 2, 1]) == pytest.approx(-1.0)
-    assert diversity.spearman([1, 2, 2, 3], [1, 2, 3, 4]) == pytest.approx(0.9486832980505138)
-    assert diversity.spearman([1, 1], [1, 2]) == 0.0
-    with pytest.raises(ValueError, match="pairs"):
-        diversity.spearman([1], [1, 2])
-
-
-def test_unique_and_opener_shares():
-    assert diversity.unique_share(["a", "a", "b", "c"]) == 0.75
-    assert diversity.opener_share(["a b c d", "a b c e", "x y z"], top=1) == pytest.approx(2 / 3)

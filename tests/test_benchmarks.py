@@ -10,11 +10,13 @@ import pytest
 import torch
 import yaml
 from skimage.metrics import structural_similarity
+from skimage.transform import downscale_local_mean
 
-from benchmarks import severity, synth
+from benchmarks import calibration, severity, synth
 from benchmarks.peers import libraries
 from degrade import ops, published, recipe
 from degrade.executor import Options, Synth
+from tests.conftest import load_photo
 
 PRESET = Path(__file__).parents[1] / "degrade" / "recipes" / "robust-r1.yaml"
 SIXTEEN = {
@@ -82,3 +84,44 @@ def test_every_step_of_a_run_has_its_clock(tmp_path: Path) -> None:
     labels = {label or "operator gaussian_noise" for _, _, label in synth.STEPS}
     assert set(clocks.calls) == labels
     assert min(clocks.calls.values()) >= 2
+
+
+WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # Wang, Simoncelli & Bovik 2003, section 3.2
+
+
+def _multiscale(a: np.ndarray, b: np.ndarray) -> float:
+    """MS-SSIM by scikit-image's SSIM at each scale."""
+    x, y = a.astype(float), b.astype(float)
+    found = []
+    for scale in range(len(WEIGHTS)):
+        # So large a first constant makes the luminance term 1 and leaves contrast and structure.
+        first = 0.01 if scale == len(WEIGHTS) - 1 else 1e5
+        found.append(
+            structural_similarity(
+                x, y, win_size=11, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+                K1=first, data_range=255, channel_axis=-1,
+            )
+        )  # fmt: skip
+        height, width = (n // 2 * 2 for n in x.shape[:2])
+        x, y = (downscale_local_mean(z[:height, :width], (2, 2, 1)) for z in (x, y))
+    return float(np.prod(np.clip(found, 0, None) ** np.array(WEIGHTS)))
+
+
+@pytest.mark.parametrize(
+    "name", ["gaussian_noise", "lens_blur", "brightness_shift", "quantization"]
+)
+def test_ms_ssim_is_that_of_scikit_image_at_five_scales(name: str) -> None:
+    photo = load_photo("coffee", 211)  # sides that do not halve evenly
+    clean = (photo * 255).round().byte().permute(1, 2, 0).numpy()
+    for intensity in (0.1, 0.5, 1.0):
+        bad, _ = ops.get(name)(photo[None], [intensity], ["it"])
+        degraded = severity.to_uint8(bad)
+        ours = calibration.multiscale(clean, degraded)
+        assert ours == pytest.approx(_multiscale(clean, degraded), abs=1e-9)
+        assert ours < 1.0
+
+
+def test_ms_ssim_is_one_for_equal_and_zero_for_opposite_pictures(photos: torch.Tensor) -> None:
+    clean = np.kron(_picture(photos), np.ones((3, 3, 1), np.uint8))
+    assert calibration.multiscale(clean, clean) == pytest.approx(1.0, abs=1e-9)
+    assert calibration.multiscale(clean, 255 - clean) == 0.0

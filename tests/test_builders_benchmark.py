@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import recipe as recipes
-from builders.benchmark import from_source, load, preset_names
+from builders.benchmark import BenchmarkRecipe, from_source, load, preset_names
+from builders.recipe import portable
 from builders.recipe_file import write_recipe
 from builders.replay import replay
 from builders.sources import Item, SourceSpec, read_spec
@@ -177,19 +178,19 @@ def test_the_first_items_alone_are_what_they_are_among_all(tmp_path: Path, built
         assert [e.image for e in entries] == [e.image for e in all_[item]]
 
 
-# ----------------------------------------------------------------------- families and protocols
+# ----------------------------------------------------------------------- training and protocols
 
 
 def test_seen_and_unseen_part_the_operators_of_the_data_set_that_training_used() -> None:
     held = set(recipes.load("robust-r1-11k")[0].held_out.operators)
     parts = {}
-    for families in ("all", "seen", "unseen"):
-        made = recipe(families=families).degradation(Path())
+    for part in ("all", "seen", "unseen"):
+        made = recipe(training=part).degradation(Path())
         assert made is not None
-        parts[families] = set(made.operators)
+        parts[part] = set(made.operators)
     assert parts["unseen"] == held
     assert parts["seen"] == parts["all"] - held
-    own = recipe(families="unseen", held_out={"operators": ["graffiti"]}).degradation(Path())
+    own = recipe(training="unseen", held_out={"operators": ["graffiti"]}).degradation(Path())
     assert own is not None
     assert own.operators == ("graffiti",)
 
@@ -233,8 +234,8 @@ def test_the_published_protocol_has_the_released_formulas_at_its_levels(tmp_path
 
 def test_the_published_protocol_knows_seen_and_unseen_formulas() -> None:
     parts = []
-    for families in ("seen", "unseen"):
-        made = recipe(protocol="robust-r1", families=families).degradation(Path())
+    for part in ("seen", "unseen"):
+        made = recipe(protocol="robust-r1", training=part).degradation(Path())
         assert made is not None
         parts.append(set(made.operators))
     seen, unseen = parts
@@ -246,10 +247,22 @@ def test_the_published_protocol_knows_seen_and_unseen_formulas() -> None:
 
 def test_a_stored_recipe_builds_the_same_benchmark(tmp_path: Path) -> None:
     spec = read_spec({"kind": "scenes", "name": "scenes", "rows": 3, "size": [160, 160]})
-    build(tmp_path / "one", from_source(spec, {"levels": [0.4], "families": "unseen"}))
+    build(tmp_path / "one", from_source(spec, {"levels": [0.4], "training": "unseen"}))
     again, _ = load(str(tmp_path / "one" / "recipe.yaml"))
     build(tmp_path / "two", again)
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
+
+
+@pytest.mark.parametrize("key", ["training", "families"])
+def test_what_training_saw_is_recorded_by_the_first_name_of_the_key_and_read_by_both(
+    key: str,
+) -> None:
+    chosen = recipe(**{key: "unseen"})
+    assert chosen.training == "unseen"
+    recorded = portable(chosen)
+    assert recorded["families"] == "unseen"
+    assert "training" not in recorded
+    assert portable(BenchmarkRecipe.model_validate(recorded)) == recorded
 
 
 def test_presets_are_valid() -> None:

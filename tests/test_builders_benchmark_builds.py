@@ -151,9 +151,9 @@ def test_a_recipe_that_cannot_work_is_refused(changes: dict[str, Any], message: 
         ({"degrade": "robust"}, "Did you mean 'robust-r1'"),
         ({"degrade": "mine.yaml"}, "Cannot read .*mine.yaml"),
         ({"degrade": "single"}, "leaves no operator"),
-        ({"families": "unseen", "held_out": {}}, "what training has not seen"),
-        ({"families": "unseen", "held_out": "robust-r1-12k"}, "Did you mean 'robust-r1-11k'"),
-        ({"families": "seen", "operators": ["motion_blur"]}, "operators given leave no operator"),
+        ({"training": "unseen", "held_out": {}}, "what training has not seen"),
+        ({"training": "unseen", "held_out": "robust-r1-12k"}, "Did you mean 'robust-r1-11k'"),
+        ({"training": "seen", "operators": ["motion_blur"]}, "operators given leave no operator"),
     ],
 )
 def test_degradations_that_do_not_fit_are_refused_before_anything_is_done(

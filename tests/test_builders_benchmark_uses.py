@@ -31,7 +31,7 @@ from degrade.runs import pretty, read_json
 from tests.build_help import card, silent
 from tests.dataset_faults import Columns, change, edit, errors, recorded
 from tests.test_builders_benchmark import LEVELS, build, recipe
-from tests.test_builders_benchmark_sources import RELEASE, release
+from tests.test_builders_r_bench import RELEASE, release
 
 SCENES = {"kind": "scenes", "name": "scenes", "rows": 18, "size": [192, 160], "seed": 3}
 

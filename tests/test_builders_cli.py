@@ -133,9 +133,9 @@ def test_the_demo_ends_with_a_page_and_a_valid_data_set(tmp_path: Path) -> None:
         (("build", "dataset", "demo", "OUT", "--source", "folder:nowhere"), "nowhere"),
         (("build", "dataset", "demo", "OUT", "--scale", "inf"), "less than or equal"),
         (("build", "dataset", "demo", __file__), "is a file"),
-        (("export", "nowhere", "OUT", "--to", "trl-sft"), "dataset.json"),
+        (("export", "nowhere", "OUT", "--to", "trl-sft"), "There is no folder"),
         (("validate", "nowhere"), "nowhere"),
-        (("push", "nowhere", "me/it", "--dry-run"), "dataset.json"),
+        (("push", "nowhere", "me/it", "--dry-run"), "There is no folder"),
         (("replay", "no.parquet", "OUT", "--source", "folder:nowhere"), "no.parquet"),
     ],
 )

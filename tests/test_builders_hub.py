@@ -24,9 +24,19 @@ from builders.card import write_card
 from builders.recipe_file import TABLE
 from builders.table import ASSETS, CARD, DATA, INFO
 from degrade.errors import StoppedError, UserError
-from tests.dataset_help import small_dataset
+from tests.dataset_help import licensed, small_dataset
 from tests.hubserver import TOKEN, hub
-from tests.hubstate import HubServer, cut, lost, status
+from tests.hubstate import (
+    HubServer,
+    cut,
+    gone,
+    lost,
+    no_token,
+    others_repo,
+    refused,
+    status,
+    wrong_token,
+)
 
 # The client hands files to its HTTP library in a way that this deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -80,13 +90,9 @@ def _local(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in paths}
 
 
-def _remote(server: HubServer, repo: str = REPO) -> dict[str, bytes]:
-    return {path: blob.data for path, blob in server.repos[repo].files.items()}
-
-
 def test_everything_is_published_the_card_last(data: Path, server: HubServer, push: Push) -> None:
     result = push(data, REPO, private=True)
-    remote = _remote(server)
+    remote = server.held(REPO)
     assert _local(data).items() <= remote.items()
     names = {INFO, "recipe.yaml", "quarantine.jsonl", ".gitattributes"}
     assert set(remote) == names | set(_local(data))
@@ -115,7 +121,7 @@ def test_a_dry_run_names_every_file_and_sends_nothing(
     publishing.show(result)
     text = capsys.readouterr().out
     push(data, REPO)
-    sent = {p: len(d) for p, d in _remote(server).items() if p != ".gitattributes"}
+    sent = {p: len(d) for p, d in server.held(REPO).items() if p != ".gitattributes"}
     assert {file["path"]: file["bytes"] for file in result["files"]} == sent
     assert all(path in text and f"{size:,}" in text for path, size in sent.items())
     assert REPO in text
@@ -134,8 +140,8 @@ def test_where_the_pictures_came_from_on_this_machine_is_not_published(
     info["settings"]["source"] = "/home/somebody/private"
     (data / INFO).write_text(json.dumps(info))
     push(data, REPO)
-    assert not [p for p, d in _remote(server).items() if b"/home/somebody" in d]
-    assert json.loads(_remote(server)[INFO])["fingerprint"] == info["fingerprint"]
+    assert not [p for p, d in server.held(REPO).items() if b"/home/somebody" in d]
+    assert json.loads(server.held(REPO)[INFO])["fingerprint"] == info["fingerprint"]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +169,7 @@ def test_a_server_that_fails_once_is_asked_again(
 ) -> None:
     server.fail(method, path, fault)  # type: ignore[arg-type]
     push(data, REPO)
-    assert _local(data).items() <= _remote(server).items()
+    assert _local(data).items() <= server.held(REPO).items()
     assert not [planned for planned in server.faults if planned.times], "the fault has happened"
     assert waits
 
@@ -184,11 +190,11 @@ def test_after_a_break_the_same_command_goes_on(
     server.fail("PUT", "/lfs/", fault, skip=3, times=10**6)  # type: ignore[arg-type]
     with pytest.raises(StoppedError, match="the same command"):
         push(data, REPO)
-    assert CARD not in _remote(server), "without its card it is not finished"
+    assert CARD not in server.held(REPO), "without its card it is not finished"
     assert len(server.puts) == 3
     server.faults.clear()
     result = push(data, REPO)
-    assert _local(data).items() <= _remote(server).items()
+    assert _local(data).items() <= server.held(REPO).items()
     assert len(server.puts) == len({len(d) for d in server.objects.values()}), "nothing went twice"
     assert {file["state"] for file in result["files"]} == {"sent", "there"}
 
@@ -196,7 +202,7 @@ def test_after_a_break_the_same_command_goes_on(
 def test_large_files_go_in_parts(data: Path, server: HubServer, push: Push) -> None:
     server.chunk = 20_000
     push(data, REPO)
-    assert _local(data).items() <= _remote(server).items()
+    assert _local(data).items() <= server.held(REPO).items()
     assert max(server.puts) == 20_000
 
 
@@ -209,34 +215,14 @@ def test_commits_are_bounded(
     assert [len(paths) for paths in rows] == [1] * 5
 
 
-def _no_token(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("HF_TOKEN")
-
-
-def _wrong_token(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-
-
-def _others_repo(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    server.writers = {"somebody-else"}
-
-
-def _gone(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    server.fail("POST", "/preupload/", status(404, X_Error_Code="RepoNotFound"), times=99)
-
-
-def _refused(server: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    server.fail("POST", "/api/repos/create", status(400), times=99)
-
-
 @pytest.mark.parametrize(
     ("mistake", "says"),
     [
-        (_no_token, "HF_TOKEN"),
-        (_wrong_token, "hf auth login"),
-        (_others_repo, "write access"),
-        (_gone, "knows no data set"),
-        (_refused, "refused"),
+        (no_token, "HF_TOKEN"),
+        (wrong_token, "hf auth login"),
+        (others_repo, "write access"),
+        (gone, "knows no data set"),
+        (refused, "refused"),
     ],
 )
 @pytest.mark.parametrize("name", [REPO, "small"])
@@ -298,7 +284,7 @@ def test_the_token_is_nowhere(
     assert "bad ***" in said
     files = [p for folder in (data, data.parent) for p in folder.rglob("*") if p.is_file()]
     assert not [p for p in files if TOKEN.encode() in p.read_bytes()]
-    assert not [p for p, content in _remote(server).items() if TOKEN.encode() in content]
+    assert not [p for p, content in server.held(REPO).items() if TOKEN.encode() in content]
 
 
 def test_what_is_something_else_is_not_mixed_with(
@@ -314,8 +300,8 @@ def test_what_is_something_else_is_not_mixed_with(
         push(data, REPO)
     result = push(other, REPO, overwrite=True)
     assert result["deleted"] == ["data/train_rl-00001-of-00002.parquet"]
-    assert _local(other).items() <= _remote(server).items()
-    assert "LICENSE" in _remote(server)
+    assert _local(other).items() <= server.held(REPO).items()
+    assert "LICENSE" in server.held(REPO)
     server.repos["me/notes"] = type(server.repos[REPO])(False, {"notes.txt": remote[INFO]})
     with pytest.raises(UserError, match=r"notes\.txt"):
         push(data, "me/notes")
@@ -328,27 +314,18 @@ def test_an_edited_card_is_kept(data: Path, server: HubServer, push: Push) -> No
     edited = (data / CARD).read_text().replace("## Splits", "## Splits of mine")
     (data / CARD).write_text(edited)
     assert push(data, REPO)["card"] == "kept"
-    assert _remote(server)[CARD].decode() == edited
-
-
-def _licensed(data: Path, license: str) -> Path:
-    for path in (data / DATA).iterdir():
-        table = pq.read_table(path)
-        i = table.column_names.index("license")
-        column = pa.array([license] * len(table))
-        pq.write_table(table.set_column(i, table.schema.field("license"), column), path)
-    return data
+    assert server.held(REPO)[CARD].decode() == edited
 
 
 def test_pictures_that_must_not_be_changed_are_not_published_but_their_recipe_is(
     data: Path, server: HubServer, push: Push
 ) -> None:
-    _licensed(data, "CC-BY-ND-4.0")
+    licensed(data, "CC-BY-ND-4.0")
     with pytest.raises(UserError, match=r"14 rows of source 'drawn' .*--recipe-only"):
         push(data, REPO, accept_licenses=True)
     assert server.requests == []
     push(data, REPO, recipe_only=True)
-    remote = _remote(server)
+    remote = server.held(REPO)
     plots = {f"{ASSETS}/intensities.png", f"{ASSETS}/operators.png"}
     others = {INFO, "recipe.yaml", "quarantine.jsonl", ".gitattributes"}
     assert set(remote) == others | plots | {CARD, TABLE}
@@ -361,16 +338,16 @@ def test_pictures_that_must_not_be_changed_are_not_published_but_their_recipe_is
 def test_licenses_that_do_not_say_enough_are_refused(
     data: Path, server: HubServer, push: Push
 ) -> None:
-    _licensed(data, "")
+    licensed(data, "")
     with pytest.raises(UserError, match="drawn/0000") as caught:
         push(data, REPO)
     assert "'license' of the source" in str(caught.value)
-    _licensed(data, "other")
+    licensed(data, "other")
     with pytest.raises(UserError, match="--accept-licenses"):
         push(data, REPO)
     (data / CARD).unlink()
     push(data, REPO, accept_licenses=True)
-    assert "license: other" in _remote(server)[CARD].decode()
+    assert "license: other" in server.held(REPO)[CARD].decode()
 
 
 READ_BACK = """
@@ -417,5 +394,5 @@ def test_what_was_published_is_read_back_by_datasets(
         "rl train 6",
         "sft train 2",
     ]
-    copy = {p: (tmp_path / "copy" / p).read_bytes() for p in _remote(server)}
-    assert copy == _remote(server)
+    copy = {p: (tmp_path / "copy" / p).read_bytes() for p in server.held(REPO)}
+    assert copy == server.held(REPO)

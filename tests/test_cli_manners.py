@@ -26,7 +26,7 @@ from degrade.timing import TIMING
 from tests.conftest import PHOTOS
 from tests.dataset_help import small_dataset
 from tests.hearing import COMMAND
-from tests.test_run import pictures, synth, tree
+from tests.run_help import pictures, synth, tree
 from trainer import config
 
 ROOT = Path(__file__).parents[1]

@@ -85,7 +85,7 @@ def test_rows_that_cannot_be_asked_are_counted_with_the_reason(tmp_path: Path) -
 
 
 def test_what_is_no_benchmark_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no dataset\.json"):
+    with pytest.raises(UserError, match="no finished run of `degrade-cli build`"):
         Benchmark(tmp_path)
     twice = write_benchmark(
         tmp_path / "twice", [entry(0, 0.0), entry(0, 0.5, id="scenes/000@0.00")]

@@ -17,7 +17,7 @@ from degrade.errors import StoppedError, UserError
 from degrade.executor import Options, Synth
 from degrade.runs import LOCK, WORK
 from degrade.storage import Remote
-from tests.test_run import ROBUST, pictures
+from tests.run_help import ROBUST, pictures
 
 
 @pytest.fixture

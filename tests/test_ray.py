@@ -23,9 +23,9 @@ from degrade.executor import Options, Synth
 from degrade.ray_engine import RayEngine
 from tests import hearing
 from tests.conftest import PHOTOS
+from tests.run_help import pictures, synth, tree
 from tests.s3_help import Store, store
-from tests.test_run import pictures, synth, tree
-from tests.test_storage import upload, without_source
+from tests.storage_help import upload, without_source
 
 ROBUST = recipe.load("robust-r1")
 

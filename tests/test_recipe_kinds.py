@@ -207,12 +207,12 @@ def test_what_looks_alike_is_in_one_half(one: str, other: str) -> None:
 
 def test_the_halves_part_every_recipe() -> None:
     r = recipe.load("robust-r1")
-    seen, unseen = (r.narrowed(half=half) for half in HALVES)
-    assert sorted(seen.operators + unseen.operators) == sorted(r.operators)
-    assert {half_of(ops.get(n).family) for n in unseen.operators} == {"unseen"}
+    common, uncommon = (r.narrowed(half=half) for half in HALVES)
+    assert sorted(common.operators + uncommon.operators) == sorted(r.operators)
+    assert {half_of(ops.get(n).family) for n in uncommon.operators} == {"uncommon"}
     alone = r.narrowed(["lens_blur"])
-    with pytest.raises(UserError, match="no operator of the unseen families"):
-        alone.narrowed(half="unseen")
+    with pytest.raises(UserError, match="no operator of the uncommon families"):
+        alone.narrowed(half="uncommon")
 
 
 def test_a_type_of_both_halves_is_in_neither(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_type_of_both_halves_is_in_neither(tmp_path: Path) -> None:
             "op: jpeg_compression, at: {quality: [80, 50, 7]}", "op: fog, intensity: 0.5"
         ),
     )
-    assert list(r.narrowed(half="seen").types) == ["noise", "blur"]
+    assert list(r.narrowed(half="common").types) == ["noise", "blur"]
     for half in HALVES:
         with pytest.raises(UserError, match=f"no type of the {half} families"):
             r.narrowed(["both"], half=half)

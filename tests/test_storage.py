@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,18 +13,15 @@ from typing import Any
 
 import pytest
 
-from degrade import leases, recipe, storage, workload
+from degrade import leases, storage, workload
 from degrade.errors import StoppedError, UserError
 from degrade.executor import Options, Synth
-from degrade.runs import LOCK, WORK
+from degrade.runs import LOCK
 from degrade.sources import scan
 from degrade.verify import Verifier
-from tests.hubserver import TOKEN, hub
-from tests.hubstate import Blob, Repo
+from tests.run_help import ROBUST, command, pictures, synth, tree
 from tests.s3_help import Store, store
-from tests.test_run import command, pictures, synth, tree
-
-ROBUST = recipe.load("robust-r1")
+from tests.storage_help import remote, run_command, upload, without_source
 
 
 @pytest.fixture(scope="module")
@@ -50,27 +45,6 @@ def s3(server: Store) -> Iterator[Store]:
         server.client.delete_object(Bucket="bucket", Key=key)
     yield server
     server.line.mend()
-
-
-def remote(
-    src: Any, out: str, seed: int = 0, patience: float = 30, **options: Any
-) -> dict[str, Any]:
-    """A run between places that are given as on the command line."""
-    overwrite = options.pop("overwrite", False)
-    places = storage.place(src, patience), storage.place(out, patience)
-    return Synth(*places, ROBUST, seed, Options(**options)).run(overwrite=overwrite)
-
-
-def without_source(files: dict[str, bytes]) -> dict[str, Any]:
-    """A run but for where its source was."""
-    run = json.loads(files["run.json"])
-    del run["settings"]["source"]
-    return {**files, "run.json": run}
-
-
-def upload(s3: Store, folder: Path, prefix: str) -> None:
-    for name, data in tree(folder).items():
-        s3.put(f"{prefix}/{name}", data)
 
 
 @pytest.mark.parametrize("fmt", ["folder", "parquet"])
@@ -161,16 +135,6 @@ def test_a_short_break_is_ridden_out(tmp_path: Path, s3: Store) -> None:
     mending.join()
     assert s3.line.broken == broken + 1
     assert s3.tree("out") == tree(tmp_path / "whole")
-
-
-def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "degrade.cli", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_the_command_says_what_to_do_and_exits_with_2(tmp_path: Path, s3: Store) -> None:
@@ -381,27 +345,6 @@ def test_keys_that_are_missing_or_wrong_are_named(
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "gcsfs", None)
-    with pytest.raises(UserError, match=r'gs://.*pip install "degrade\[gs\]"'):
-        storage.place("gs://bucket/src")
-
-
-def test_a_long_name_of_a_store_has_a_local_copy() -> None:
-    named = storage.place("memory://bucket") / ("\U0001f600" * 200 + ".csv")
-    assert isinstance(named, storage.Remote)
-    named.write_bytes(b"a,b")
-    with named.open(encoding="utf-8") as file:
-        assert file.read() == "a,b"
-    named.unlink()
-
-
-def test_local_names_are_local_paths() -> None:
-    assert storage.place("a/b") == Path("a/b")
-    assert storage.place("file:///a/b c") == Path("/a/b c")
-    assert storage.place("C:/x") == Path("C:/x")
-
-
 def test_the_fingerprint_does_not_know_where_the_run_is(tmp_path: Path, s3: Store) -> None:
     src = pictures(tmp_path / "src", 2)
     upload(s3, src, "src")
@@ -411,35 +354,3 @@ def test_the_fingerprint_does_not_know_where_the_run_is(tmp_path: Path, s3: Stor
         for b in (str(tmp_path / "out"), "s3://bucket/out", "memory://out")
     }
     assert len(found) == 1
-
-
-def test_pictures_are_read_from_the_hub(tmp_path: Path) -> None:
-    src = pictures(tmp_path / "src", 7)
-    (src / "a b").mkdir()
-    (src / "000.png").rename(src / "a b" / "ü#1.png")
-    synth(src, tmp_path / "local")
-    with hub() as running:
-        files = {f"pics/{name}": Blob(data, lfs=False) for name, data in tree(src).items()}
-        running.repos["me/photos"] = Repo(private=False, files=files, commits=[{}])
-        told = {
-            "HF_ENDPOINT": running.url,
-            "HF_TOKEN": TOKEN,
-            "HF_HUB_DISABLE_XET": "1",
-            "HF_HOME": str(tmp_path / "home"),
-        }
-        out = str(tmp_path / "out")
-        done = run_command("synth", "hf://datasets/me/photos/pics", out, "-q", **told)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert without_source(tree(tmp_path / "out")) == without_source(tree(tmp_path / "local"))
-
-
-def test_another_store_of_fsspec_works_as_well(tmp_path: Path) -> None:
-    src = pictures(tmp_path / "src", 20)
-    synth(src, tmp_path / "out")
-    remote(src, "memory://folder/out")
-    import fsspec
-
-    memory = fsspec.filesystem("memory")
-    found = {p[len("/folder/out/") :]: memory.cat_file(p) for p in memory.find("/folder/out")}
-    assert found == tree(tmp_path / "out")
-    assert not memory.exists(f"/folder/out/{WORK}")

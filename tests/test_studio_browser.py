@@ -3,77 +3,31 @@
 from __future__ import annotations
 
 import base64
-import http.client
 import io
 import json
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from annotate.testing.faultserver import FaultServer, serving
 from degrade import recipe
-from degrade.cli import app
-from degrade.errors import UserError
 from degrade.executor import Options, Synth
 from degrade.gallery import shipped_photo
-from degrade.schema import Chain, Degradation, describe
+from degrade.schema import describe
 from degrade.studio.tables import Table
 from tests import browser_help as help_
 from tests.browser_help import NARROW, WIDE
-from tests.dataset_help import picture, small_dataset
-
-SAID = Chain(
-    types=(Degradation(label="lens blur", intensity=0.5),),
-    influence="It hides edges.",
-    reasoning="The door looks red.",
-    conclusion="So it is red.",
-    answer="red",
-)
-
-
-@dataclass(frozen=True)
-class Studio:
-    address: str
-    folder: Path
+from tests.dataset_help import picture
+from tests.studio_help import Studio, serving_studio
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """The real command with pictures, a run, a data set, a report and a model to ask."""
-    folder = tmp_path_factory.mktemp("studio")
-    (folder / "photos").mkdir()
-    (folder / "tmp").mkdir()
-    for number in range(30):
-        Image.fromarray(picture(number)).save(folder / "photos" / f"Bild ü{number:02}.png")
-    (folder / "photos" / "broken.png").write_bytes(b"no picture")
-    Image.fromarray(picture(99)).save(folder / "secret.png")
-    robust = recipe.load("robust-r1")
-    Synth(folder / "photos", folder / "run", robust, 1, Options(workers=1)).run()
-    small_dataset(folder / "data", rows=12)
-    (folder / "report.html").write_text("<!doctype html><title>R</title><h1>Curves</h1>")
-    shown = ["photos", "run", "data", "report.html"]
-    with serving(FaultServer(answer=lambda body: SAID.render())) as model:
-        asks = ["--model", "m", "--base-url", model.url]
-        limits = ["--max-pixels", "2000000", "--max-upload-mb", "2"]
-        options = ["--no-browser", "--port", "0", *asks, *limits]
-        with help_.command(
-            "studio",
-            *shown,
-            *options,
-            cwd=folder,
-            OPENAI_API_KEY="sk-test",
-            TMPDIR=str(folder / "tmp"),
-        ) as address:
-            yield Studio(address, folder)
+    with serving_studio(tmp_path_factory.mktemp("studio")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -329,116 +283,3 @@ def test_a_chain_is_drawn_from_a_recipe_with_its_seed(browser: Any, studio: Stud
         told.first.wait_for()
         page.locator("pre", has_text="--recipe robust-r1 --seed 1").wait_for()
         assert not seen.errors
-
-
-# -------------------------------------------------------------------------------- the server
-
-
-def asked(studio: Studio, path: str, body: bytes | None = None, **headers: str) -> tuple[int, str]:
-    request = urllib.request.Request(studio.address.rstrip("/") + path, body, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=20) as reply:
-            return reply.status, reply.read().decode("utf-8", "replace")
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode("utf-8", "replace")
-
-
-def announced(studio: Studio, path: str, size: int) -> int:
-    """The status for a body of that size, of which nothing is sent."""
-    connection = http.client.HTTPConnection(urllib.parse.urlsplit(studio.address).netloc)
-    connection.putrequest("POST", path)
-    connection.putheader("Content-Length", str(size))
-    connection.endheaders()
-    try:
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-def event(studio: Studio, target: str, data: list[Any]) -> str:
-    """What the server says to an event that no page of its own would send."""
-    _, config = asked(studio, "/config")
-    wanted = [d for d in json.loads(config)["dependencies"] if d["targets"][0][1] == target]
-    said = ""
-    for number, dependency in enumerate(wanted):
-        if len(dependency["inputs"]) != len(data):
-            continue
-        session = f"x{number}{abs(hash(str(data)))}"
-        body = {"data": data, "fn_index": dependency["id"], "session_hash": session}
-        asked(studio, "/gradio_api/queue/join", json.dumps(body).encode(), **JSON)
-        said += asked(studio, f"/gradio_api/queue/data?session_hash={session}")[1]
-    assert said
-    return said
-
-
-JSON = {"Content-Type": "application/json"}
-
-
-def test_the_server_gives_no_file_and_fetches_nothing(studio: Studio) -> None:
-    secret = urllib.parse.quote(str(studio.folder / "secret.png"))
-    for path in (
-        f"/gradio_api/file={secret}",
-        f"/gradio_api/file/{secret}",
-        f"/file={secret}",
-        "/gradio_api/file=http://127.0.0.1:9/",
-        "/gradio_api/proxy=http://127.0.0.1:9/",
-        "/static/..%2f..%2f..%2fpackage.json",
-        "/assets/../../package.json",
-        "/gradio_api/info",
-        "/docs",
-        "/monitoring",
-    ):
-        assert asked(studio, path)[0] == 404, path
-    assert asked(studio, "/")[0] == 200
-    port = urllib.parse.urlsplit(studio.address).port
-    assert asked(studio, "/", Host=f"evil.example:{port}")[0] == 403
-    assert asked(studio, "/", Host=f"localhost:{port}")[0] == 200
-    form = {"Content-Type": "multipart/form-data; boundary=B"}
-    part = (
-        b'--B\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n \r\n--B--'
-    )
-    for origin, status in (
-        ("http://evil.example", 403),
-        ("null", 403),
-        (f"http://127.0.0.1:{port}", 200),
-    ):
-        assert asked(studio, "/gradio_api/upload", part, Origin=origin, **form)[0] == status
-    for path, size in (("upload", 3_000_000), ("queue/join", 2_000_000)):
-        assert announced(studio, f"/gradio_api/{path}", size) == 413
-
-
-def test_made_up_events_reach_nothing_that_was_not_given(studio: Studio) -> None:
-    secret = studio.folder / "secret.png"
-    file = {"path": str(secret), "meta": {"_type": "gradio.FileData"}, "orig_name": "s.png"}
-    said = event(studio, "upload", [file, None, True])
-    assert '"success":false' in said
-    assert secret.exists()
-    assert "degrade-feed" not in said
-    for name in (str(secret), "../secret.png", "/etc/passwd"):
-        said = event(studio, "input", [name, None, True])
-        assert "degrade-feed" not in said
-
-
-def test_an_event_that_names_an_address_is_refused_and_nothing_is_fetched(studio: Studio) -> None:
-    _, config = asked(studio, "/config")
-    for dependency in json.loads(config)["dependencies"]:
-        for path in ("http://127.0.0.1:9/x.png", "https://192.0.2.1/x.png"):
-            file = {"path": path, "meta": {"_type": "gradio.FileData"}}
-            data: list[Any] = [[{"x": file}]] * len(dependency["inputs"])
-            body = {"data": data, "fn_index": dependency["id"], "session_hash": "away"}
-            sent = json.dumps(body).encode()
-            assert asked(studio, "/gradio_api/queue/join", sent, **JSON)[0] == 400
-    assert asked(studio, "/gradio_api/queue/join", b"[" * 100_000, **JSON)[0] == 400
-
-
-def test_the_command_says_at_once_what_it_cannot_do(studio: Studio) -> None:
-    port = str(urllib.parse.urlsplit(studio.address).port)
-    for options, message in (
-        (["--endpoint"], "Give --model NAME"),
-        (["--port", port], "Give another --host or --port"),
-        (["--host", "192.0.2.1"], "Give another --host or --port"),
-        (["nothing"], "does not exist"),
-    ):
-        result = CliRunner().invoke(app, ["studio", *options])
-        assert isinstance(result.exception, UserError)
-        assert message in str(result.exception)

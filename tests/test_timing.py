@@ -11,7 +11,7 @@ from degrade import timing
 from degrade.errors import UserError
 from degrade.executor import Options, Synth
 from degrade.making import Maker
-from tests.test_run import ROBUST, pictures
+from tests.run_help import ROBUST, pictures
 
 
 def clocked(src: Path, out: Path) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from degrade import images
 from degrade.errors import UserError
-from degrade.runs import Progress, bounded_map
+from degrade.runs import Progress
 from degrade.schema import Chain, Record
+from degrade.threads import bounded_map
 from trainer import data
 from trainer.answers import REFUSALS
 from trainer.config import Config

@@ -16,17 +16,8 @@ from typing import Any
 
 from degrade import __version__
 from degrade.errors import StoppedError, UserError
-from degrade.runs import (
-    WORK,
-    Marker,
-    Progress,
-    Run,
-    host_threads,
-    line,
-    pretty,
-    read_json,
-    write_atomic,
-)
+from degrade.runs import WORK, Marker, Progress, Run, line, pretty, read_json, write_atomic
+from degrade.threads import host_threads
 from trainer import checkpoints, data, hf, machine, models, preflight, reports, tiny
 from trainer.callbacks import Log, Look
 from trainer.card import write_card

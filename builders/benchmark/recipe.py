@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, Field, model_validator
 
 from builders import recipe as datasets
 from builders.recipe import BuildRecipe, HeldOut, Part
@@ -30,6 +30,9 @@ its levels; the source, which comes degraded."""
 LEVELS = (0.25, 0.5, 1.0)
 ROBUST_R1_LEVELS = (0.23, 0.45, 0.9)
 """What the released script of Robust-R1 calls 25, 50 and 100 %."""
+
+RECORDED = "families"
+"""How the key ``training`` is called in what is written down."""
 
 ROBUST_R1 = "robust-r1-published"
 """The degradation recipe of the published formulas."""
@@ -55,7 +58,7 @@ class BenchmarkRecipe(BuildRecipe):
         levels: Nominal intensities; 0, the undamaged picture, is always there.
         count: Number of operators per item -> weight; by default the degradation recipe's.
         operators: Only these; empty: all of the degradation recipe.
-        families: Of the operators: all, those that training has seen, those it has not.
+        training: Of the operators: all, those that training has seen, those it has not.
         held_out: What training has not seen: itself, or the data set recipe that says it.
         unanswered: ``refuse`` a source with items that have no answer, or put these into
             ``quarantine``.
@@ -70,7 +73,11 @@ class BenchmarkRecipe(BuildRecipe):
     levels: Annotated[tuple[GridIntensity, ...], AfterValidator(_with_clean)] = _with_clean(LEVELS)
     count: dict[Annotated[int, Field(ge=1)], Annotated[float, Field(gt=0)]] | None = None
     operators: tuple[str, ...] = ()
-    families: Part = "all"
+    training: Part = Field(
+        "all",  # recorded by its first name, so that fingerprints of benchmarks stay what they are
+        validation_alias=AliasChoices("training", RECORDED),
+        serialization_alias=RECORDED,
+    )
     held_out: HeldOut | str = "robust-r1-11k"
     unanswered: Literal["refuse", "quarantine"] = "refuse"
     ask: str = "Please describe this image."
@@ -95,7 +102,7 @@ class BenchmarkRecipe(BuildRecipe):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         made: dict[str, object] = {"degrade": self.degrade, "count": self.count}
-        made |= {"operators": self.operators, "families": self.families != "all"}
+        made |= {"operators": self.operators, "training": self.training != "all"}
         if self.protocol == "source" and (given := [key for key, value in made.items() if value]):
             raise ValueError(f"{given[0]!r} does not go with pictures that come degraded")
         if self.protocol == "robust-r1" and self.degrade is not None:
@@ -167,7 +174,7 @@ class BenchmarkRecipe(BuildRecipe):
         names = self._operators(chosen, base)
         if not names:
             raise UserError(
-                f"Benchmark {self.name!r}: of recipe {chosen.name!r}, 'families: {self.families}' "
+                f"Benchmark {self.name!r}: of recipe {chosen.name!r}, 'training: {self.training}' "
                 f"{'and the operators given leave' if self.operators else 'leaves'} no operator. "
                 "See 'held_out'."
             )
@@ -191,9 +198,9 @@ class BenchmarkRecipe(BuildRecipe):
                     raise unknown(f"operator of recipe {chosen.name!r}", name, chosen.operators)
             wanted = {ops.get(name).name for name in self.operators}
             names = [name for name in names if ops.get(name).name in wanted]
-        if self.families != "all":
+        if self.training != "all":
             unseen = self._unseen(base)
-            wants = self.families == "unseen"
+            wants = self.training == "unseen"
             names = [n for n in names if (n.removeprefix(PUBLISHED) in unseen) == wants]
         return names
 
@@ -209,7 +216,7 @@ class BenchmarkRecipe(BuildRecipe):
             held = datasets.load(given)[0].held_out
         if not held.operators:
             raise UserError(
-                f"Benchmark {self.name!r}: 'families: {self.families}' needs to know what training "
+                f"Benchmark {self.name!r}: 'training: {self.training}' needs to know what training "
                 "has not seen. Say it: 'held_out: {operators: [...]}', or name the data set recipe "
                 "that holds operators out."
             )

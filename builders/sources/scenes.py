@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from builders.sources.base import Item, SourceSpec
 from degrade.errors import UserError, unknown
 from degrade.images import encode
-from degrade.runs import bounded_map, host_threads
+from degrade.threads import bounded_map, host_threads
 
 Side = Annotated[int, Field(ge=160, le=2048)]
 

@@ -17,8 +17,9 @@ from builders.validate.dataset import DatasetValidation
 from builders.validate.exports import ExportValidation, detect
 from builders.validate.report import CODES, Report, report_table
 from degrade.errors import UserError
-from degrade.runs import Progress, host_threads
+from degrade.runs import Progress
 from degrade.runtime import resolve_device, tuned
+from degrade.threads import host_threads
 
 __all__ = ["CODES", "SAMPLE", "Report", "report_table", "validate"]
 

@@ -22,8 +22,9 @@ from builders.validate.files import READ_ERRORS, DataFile, Files, invalid, one_l
 from builders.validate.levels import Levels
 from builders.validate.pictures import Looked, inspect
 from builders.validate.report import Collector
-from degrade.runs import Progress, bounded_map
+from degrade.runs import Progress
 from degrade.shards import PICTURES, parquet_rows
+from degrade.threads import bounded_map
 
 M = TypeVar("M", HeldOut, Pictures)
 

@@ -18,9 +18,10 @@ from builders.validate.balance import UNDAMAGED, Balance, stages_of
 from builders.validate.files import READ_ERRORS, is_fingerprint, one_line
 from builders.validate.pictures import Looked, look
 from builders.validate.report import Collector, plain
-from degrade.runs import Progress, bounded_map, read_json
+from degrade.runs import Progress, read_json
 from degrade.schema import Chain, Question
 from degrade.shards import json_lines
+from degrade.threads import bounded_map
 
 
 def detect(folder: Path) -> Format | None:

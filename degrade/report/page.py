@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import resources
 from typing import Any, NamedTuple
 
 from degrade import __version__, pages, plots, timing
+from degrade.pages import Table
 from degrade.plots import BINS
 from degrade.report import asked
 from degrade.report.pictures import SIDE, Pair, Seen, seen
@@ -23,14 +23,6 @@ MOST = 24
 
 _NOTHING = "-"
 _MANY = 40  # reasons, splits or encodings beyond which a list says how many more there are
-
-
-class Table(NamedTuple):
-    """A table; the first cell of a row is its heading."""
-
-    caption: str
-    head: list[str]
-    rows: list[list[str]]
 
 
 class Plot(NamedTuple):
@@ -60,8 +52,7 @@ def made(folder: Place, samples: int, source: Place | None = None) -> tuple[str,
     tally, chosen = looked_at(given, min(samples, MOST))
     pictures = list(seen(given, chosen, source, BUDGET))
     pairs = [_sample(row, found) for row, found in zip(chosen, pictures, strict=True)]
-    text = (resources.files("degrade") / "assets" / "report.html").read_text("utf-8")
-    page = pages.environment().from_string(text).render(_content(given, tally, pairs, samples))
+    page = pages.render("degrade", "report.html", _content(given, tally, pairs, samples))
     failed = sum(reason.count for reason in tally.quarantined.values())
     clean = sum(split.clean for split in tally.splits.values())
     refused = sum(reason.count for reason in tally.refused.values())
@@ -117,17 +108,17 @@ def _done(tally: Tally, is_run: bool) -> list[Table]:
         for stage in STAGES
         if stage in tally.stages
     ]
-    found = [Table("Operators applied, by stage", ["stage", "times", "share"], stages)]
+    found = [Table.of("Operators applied, by stage", ["stage", "times", "share"], stages)]
     if not is_run:
         head = ["split", "rows", "left clean"] + ["accepted chains"] * tally.has_status
         splits = [
             [name or _NOTHING, f"{s.rows:,}", f"{s.clean:,}"] + [f"{s.ok:,}"] * tally.has_status
             for name, s in tally.splits.items()
         ]
-        found.insert(0, Table("Splits", head, splits))
+        found.insert(0, Table.of("Splits", head, splits))
     numbers = [[str(n), f"{c:,}", _share(c, rows)] for n, c in sorted(tally.per_picture.items())]
     heads = ["operators on it", "pictures", "share"]
-    return [*found, Table("Pictures by the number of operators", heads, numbers)]
+    return [*found, Table.of("Pictures by the number of operators", heads, numbers)]
 
 
 def _plots(tally: Tally) -> list[Plot]:
@@ -135,7 +126,7 @@ def _plots(tally: Tally) -> list[Plot]:
         return []
     stages = sorted(tally.by_stage, key=STAGES.index)
     tenths = [f"to {(i + 1) / BINS:g}" for i in range(BINS)]
-    by_stage = Table(
+    by_stage = Table.of(
         "Operators applied at each tenth of the intensities, by stage",
         ["stage", *tenths],
         [[s, *(f"{n:,}" for n in tally.by_stage[s])] for s in stages],
@@ -172,12 +163,12 @@ def _plots(tally: Tally) -> list[Plot]:
         Plot(
             plots.svg(plots.per_picture(tally.per_picture)),
             "Pictures by the number of operators applied to them.",
-            Table("Pictures by the number of operators", ["operators on it", "pictures"], many),
+            Table.of("Pictures by the number of operators", ["operators on it", "pictures"], many),
         ),
         Plot(
             plots.svg(plots.operators(shares, sizes, tally.names)),
             "In what share of the pictures each operator was applied." + note,
-            Table(
+            Table.of(
                 "Operators",
                 ["operator", "stage", "pictures", "share", "mean intensity"],
                 by_operator,
@@ -188,7 +179,7 @@ def _plots(tally: Tally) -> list[Plot]:
             plots.svg(plots.intensities(maps, tally.names)),
             "How many pictures have an operator at each tenth of the intensities; gray: none in "
             "the split." + note,
-            Table("Pictures by operator and intensity", ["operator", *tenths], each),
+            Table.of("Pictures by operator and intensity", ["operator", *tenths], each),
             len(few) > 1,
         ),
     ]

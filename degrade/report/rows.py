@@ -15,9 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from degrade import shards
 from degrade.errors import UserError
 from degrade.plots import BINS, Operators, bin_of
-from degrade.runs import PLAN, WORK, read_json
 from degrade.schema import STAGES, Applied, Failure, Stage
 from degrade.storage import Place
+from degrade.summary import read_summary
 
 OK = "ok"
 _COLUMNS = (
@@ -59,19 +59,8 @@ class Given:
 
     def __init__(self, folder: Place) -> None:
         self.folder = folder
-        self.is_run = (folder / shards.RUN).exists()
-        if not self.is_run and not (folder / shards.DATASET).exists():
-            unfinished = (folder / WORK / PLAN).exists()
-            raise UserError(
-                f"The work in {folder} is not finished: give the command that began it once more, "
-                "then make the report."
-                if unfinished
-                else f"There is nothing to report on in {folder}: give a folder that `synth`, "
-                "`build` or `evaluate` wrote."
-            )
-        self.info = read_json(folder / (shards.RUN if self.is_run else shards.DATASET))
-        if not all(isinstance(self.info.get(key), dict) for key in ("settings", "counts")):
-            raise UserError(f"The summary in {folder} lacks its settings or counts: it is damaged.")
+        name, self.info = read_summary(folder, shards.RUNS | shards.DATASETS)
+        self.is_run = name == shards.RUN
         self.settings: dict[str, Any] = self.info["settings"]
 
     @property

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from degrade import __version__, pages
-from degrade.runs import host_threads
 from degrade.runtime import keep_freed_memory
 from degrade.studio import gateway, pieces
 from degrade.studio.ask_tab import AskTab, Model
@@ -24,6 +23,7 @@ from degrade.studio.grid_tab import GridTab
 from degrade.studio.guard import LOOPBACK, Guard
 from degrade.studio.report_tab import MakePage, ReportTab
 from degrade.studio.shelf import Shelf
+from degrade.threads import host_threads
 
 SESSIONS = 64
 """Visitors whose pictures are kept; the oldest is forgotten first."""

@@ -20,8 +20,18 @@ import pyarrow.compute as pc
 
 from degrade.errors import UserError
 from degrade.runs import read_json
-from degrade.shards import DATASET, METADATA, QUARANTINE, RUN, parquet_table, rows_at
+from degrade.shards import (
+    DATASET,
+    DATASETS,
+    METADATA,
+    QUARANTINE,
+    RUN,
+    RUNS,
+    parquet_table,
+    rows_at,
+)
 from degrade.studio.shelf import CHAINS
+from degrade.summary import read_summary
 
 ANNOTATIONS = "chains.jsonl"
 CLEAN = "(left clean)"
@@ -96,9 +106,9 @@ class Table:
 
     def __init__(self, folder: Path, chains: Sequence[Path] = ()) -> None:
         self.folder = folder
-        dataset = (folder / DATASET).is_file()
-        info = read_json(folder / (DATASET if dataset else RUN))
-        self.settings: dict[str, Any] = info.get("settings") or {}
+        name, info = read_summary(folder, RUNS | DATASETS)
+        dataset = name == DATASET
+        self.settings: dict[str, Any] = info["settings"]
         self.problems: list[str] = []
         self.files: list[Path] = []
         columns = _Columns()

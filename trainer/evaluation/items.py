@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from degrade import shards
 from degrade.errors import UserError, unknown
-from degrade.runs import read_json
 from degrade.schema import Degradation, Question, Task
+from degrade.summary import read_summary
 from trainer.evaluation.records import TASKS
 
 INFO, DATA = shards.DATASET, "data"
@@ -90,8 +90,8 @@ class Benchmark:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        info = read_json(folder / INFO)
-        recipe = (info.get("settings") or {}).get("recipe") or {}
+        _, info = read_summary(folder, shards.DATASETS)
+        recipe = info["settings"].get("recipe") or {}
         self.name = str(recipe.get("name") or folder.resolve().name)
         self.files = tuple(sorted((folder / DATA).glob("*.parquet")))
         if not self.files:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from degrade.pages import Cell, Table
 from trainer.evaluation.report import plots
-from trainer.evaluation.report.content import Cell, Plot, Section, Table, cell, level_name, told
+from trainer.evaluation.report.content import Plot, Section, cell, level_name, told
 from trainer.evaluation.report.read import Evaluated
 from trainer.evaluation.report.sections import curve_plot, styles
 

@@ -6,22 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from degrade.pages import Cell, Table
 from trainer.evaluation.table import figure
-
-
-class Cell(NamedTuple):
-    """One cell: ``text``, with ``n`` in words where it is a figure."""
-
-    text: str
-    n: str = ""
-
-
-class Table(NamedTuple):
-    """A table: every row begins with its heading."""
-
-    caption: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, list[Cell]]]
 
 
 class Plot(NamedTuple):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from degrade.pages import Table
 from degrade.schema import STAGES
 from trainer.evaluation.items import CLEAN
 from trainer.evaluation.report import plots
-from trainer.evaluation.report.content import Plot, Section, Table, at, cell, operator_name
+from trainer.evaluation.report.content import Plot, Section, at, cell, operator_name
 from trainer.evaluation.report.read import Evaluated
 from trainer.evaluation.report.sections import ACROSS, accuracy_of, said
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from degrade import __version__
 from degrade.errors import unknown
-from degrade.pages import environment
+from degrade.pages import Cell
+from degrade.pages import render as filled
 from degrade.runs import read_json
 from trainer.evaluation.items import CLEAN, INFO, Benchmark
 from trainer.evaluation.report import behind, plots, sections, versus
-from trainer.evaluation.report.content import Cell, cell, level_name, operator_name
+from trainer.evaluation.report.content import cell, level_name, operator_name
 from trainer.evaluation.report.operators import operators
 from trainer.evaluation.report.read import Evaluated
 from trainer.evaluation.report.samples import samples
 
 HTML, MARKDOWN = "report.html", "report.md"
-_TEMPLATES = resources.files("trainer") / "templates"
 
 
 def unseen_of(models: Sequence[Evaluated], bench: Benchmark | None) -> frozenset[str]:
@@ -64,10 +63,12 @@ def content(
     beside = (versus.controls(models), versus.r_bench(models))
     there += [section for section in beside if section]
     settings = models[0].summary["settings"]
+    lines = [_model(number, model) for number, model in enumerate(models)]
     return {
         "title": f"Evaluation on {settings['benchmark']}",
-        "models": [_model(number, model) for number, model in enumerate(models)],
-        "levels": [level_name(key) for key in models[0].levels],
+        "models": lines,
+        "summary": _summary(lines, models[0]),
+        "levels": bool(models[0].levels),
         "has_clean": models[0].has_clean,
         "facts": _facts(models),
         "sections": there,
@@ -93,13 +94,20 @@ def _facts(models: Sequence[Evaluated]) -> list[tuple[str, str]]:
     ]
 
 
+def _summary(shown: Sequence[dict[str, Any]], reference: Evaluated) -> dict[str, Any]:
+    """A table whose rows have a model for their heading."""
+    head = ["model", "all rows", *(level_name(key) for key in reference.levels)]
+    if reference.has_clean:
+        head += ["lost at the strongest level, points", "most damaging there"]
+    rows = [(model, model["cells"]) for model in shown]
+    return {"caption": "Accuracy in percent, with 95 % intervals", "head": head, "rows": rows}
+
+
 def _model(number: int, model: Evaluated) -> dict[str, Any]:
-    """A line of the summary."""
     found = model.plain
     keys = model.levels or ()
-    cells = [cell(found["accuracy"]["level"][key]) for key in keys]
-    lost = Cell("-")
-    worst = ""
+    cells = [cell(found["accuracy"]["all"])]
+    cells += [cell(found["accuracy"]["level"][key]) for key in keys]
     if model.has_clean:
         lost = cell(found["robustness"]["level"][keys[-1]]["drop"])
         by_operator = {
@@ -108,15 +116,12 @@ def _model(number: int, model: Evaluated) -> dict[str, Any]:
             if (part["level"][keys[-1]]["drop"]["value"] or 0.0) > 0
         }
         name = max(sorted(by_operator), key=lambda n: by_operator[n]["value"], default="none")
-        worst = operator_name(name)
+        cells += [lost, Cell(operator_name(name))]
     return {
         "tag": "" if model.alone else model.tag,
         "name": model.name,
         "color": plots.COLORS[number],
-        "all": cell(found["accuracy"]["all"]),
         "cells": cells,
-        "lost": lost,
-        "worst": worst,
         "left_out": sum(model.summary["counts"]["left_out"].values()),
     }
 
@@ -148,5 +153,4 @@ def render(shown: dict[str, Any], name: str) -> str:
         shown: Of :func:`content`.
         name: Which.
     """
-    template = (_TEMPLATES / name).read_text("utf-8")
-    return environment(name == HTML).from_string(template).render(shown)
+    return filled("trainer", name, shown)

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from degrade.errors import UserError
-from degrade.runs import PLAN, WORK, read_json
+from degrade.runs import read_json
+from degrade.summary import read_summary
 from trainer.evaluation.items import CLEAN, INFO, Benchmark, identity
 from trainer.evaluation.records import (
     JUDGED,
@@ -114,7 +115,7 @@ def read(folders: Sequence[Path], names: Sequence[str] = ()) -> list[Evaluated]:
     resolved = [folder.resolve() for folder in folders]
     if len(set(resolved)) < len(resolved):
         raise UserError("An evaluation is given twice: each can stand in a report once.")
-    summaries = [_summary(folder) for folder in folders]
+    summaries = [read_summary(folder, {SUMMARY: "evaluate"})[1] for folder in folders]
     _same(folders, summaries)
     known = [names[i] if names else str(s["name"]) for i, s in enumerate(summaries)]
     return [
@@ -125,23 +126,6 @@ def read(folders: Sequence[Path], names: Sequence[str] = ()) -> list[Evaluated]:
 
 def _distinct(names: Sequence[str], i: int, folder: Path) -> str:
     return f"{names[i]} ({folder.name})" if names.count(names[i]) > 1 else names[i]
-
-
-def _summary(folder: Path) -> dict[str, Any]:
-    """``evaluation.json`` of a finished evaluation."""
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder}: give what `degrade-cli evaluate` wrote.")
-    if not (folder / SUMMARY).exists():
-        if (folder / WORK / PLAN).exists():
-            raise UserError(
-                f"{folder} is not finished. Give its `degrade-cli evaluate` command once more: it "
-                "goes on where it was. Then report."
-            )
-        raise UserError(f"{folder} holds no evaluation: give what `degrade-cli evaluate` wrote.")
-    summary = read_json(folder / SUMMARY)
-    if not all(isinstance(summary.get(key), dict) for key in ("settings", "counts")):
-        raise UserError(f"{folder / SUMMARY} is damaged: 'settings' or 'counts' is missing.")
-    return summary
 
 
 def _same(folders: Sequence[Path], summaries: Sequence[dict[str, Any]]) -> None:

@@ -1,6 +1,6 @@
 """The sections of a report about what each model does; :mod:`.versus` has those of several.
 
-Figures are those of ``scores.json``. What it has not, accuracy by family of operators and of the
+Figures are those of ``scores.json``. What it has not, accuracy by what training has seen and of the
 clean pictures by operator, is made here by the same metrics with the same bootstrap.
 """
 
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from degrade.pages import Table
 from trainer.evaluation.records import Judged
 from trainer.evaluation.report import plots
 from trainer.evaluation.report.content import (
     Plot,
     Section,
-    Table,
     at,
     cell,
     level_name,
@@ -126,7 +126,7 @@ def accuracy(models: Sequence[Evaluated], unseen: Collection[str]) -> Section:
     )
     section.tables.append(_levels(models))
     for name, title in (("seen", "operators in training"), ("unseen", "operators not in training")):
-        curves = [(m, family(m, unseen, name)) for m in models]
+        curves = [(m, part(m, unseen, name)) for m in models]
         if unseen and any(found for _, found in curves):
             own = [(m, found) for m, found in curves if found]
             section.plots.append(
@@ -138,7 +138,7 @@ def accuracy(models: Sequence[Evaluated], unseen: Collection[str]) -> Section:
     if unseen:
         section.text.append(
             f"Not in training: {listed([operator_name(n) for n in sorted(unseen)])}. Clean "
-            "pictures count with the family of the operator that their question meets."
+            "pictures count with the operators that their question meets."
         )
     return section
 
@@ -169,8 +169,8 @@ def _guessing(guess: tuple[float, str] | None) -> str:
     return f"Guessing would be right in {100 * guess[0]:.1f} %." if guess else ""
 
 
-def family(model: Evaluated, unseen: Collection[str], name: str) -> dict[str, Any]:
-    """Accuracy by level of the questions whose damage is all of one family.
+def part(model: Evaluated, unseen: Collection[str], name: str) -> dict[str, Any]:
+    """Accuracy by level of the questions whose damage training has seen, or none of which it has.
 
     Args:
         model: Whose.

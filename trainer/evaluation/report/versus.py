@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from degrade.pages import Cell, Table
 from trainer.evaluation.items import CLEAN
 from trainer.evaluation.records import Judged
 from trainer.evaluation.report import plots
 from trainer.evaluation.report.content import (
-    Cell,
     Plot,
     Section,
-    Table,
     at,
     cell,
     level_name,
