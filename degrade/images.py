@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from degrade.errors import UserError
+from degrade.errors import UserError, unknown
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) uint8 RGB."""
@@ -178,8 +178,10 @@ def check_sides(pixels: Pixels, ext: str) -> None:
     """See that :func:`encode` can write a picture of this size.
 
     Raises:
-        UserError: A side is longer than the format holds.
+        UserError: Another format, or a side is longer than it holds.
     """
+    if ext not in _LONGEST:
+        raise unknown("format of pictures", ext, _LONGEST)
     longest = max(pixels.shape[:2])
     if longest > _LONGEST[ext]:
         raise UserError(

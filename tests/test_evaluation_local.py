@@ -129,6 +129,23 @@ def test_a_model_that_was_trained_on_is_another_model(
     assert planned(bench, tmp_path / "out", other).folder.fingerprint != before
 
 
+def test_a_training_run_is_asked_by_its_folder_the_last_stage_of_it(
+    bench: Path, model: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    (run / "sft").mkdir(parents=True)
+    with pytest.raises(UserError, match="has made no model yet"):
+        planned(bench, tmp_path / "out", run)
+    for stage in ("sft", "rl"):
+        (run / stage).mkdir(exist_ok=True)
+        (run / stage / "model").symlink_to(model)
+        found = planned(bench, tmp_path / f"out-{stage}", run)
+        assert found.model
+        assert found.model.settings["model"] == str(run / stage / "model")
+        assert found.model.settings["weights"] == local.digest(model)
+    assert found.run()
+
+
 def test_a_picture_that_does_not_open_is_a_failed_row(model: Path, tmp_path: Path) -> None:
     rows = [entry(n, 0.0) for n in range(2)]
     rows[0] = type(rows[0])(rows[0].row, b"no picture", rows[0].clean)
@@ -137,6 +154,19 @@ def test_a_picture_that_does_not_open_is_a_failed_row(model: Path, tmp_path: Pat
     assert summary
     assert summary["counts"]["failures"] == {"picture_not_a_picture": 1}
     assert summary["counts"]["judged"] == 1
+
+
+def test_a_question_that_the_processor_refuses_is_a_failed_row_and_the_others_are_answered(
+    model: Path, tmp_path: Path
+) -> None:
+    rows = [entry(n, 0.0) for n in range(3)]
+    asked = rows[1].row.model_copy(update={"question": "What is <|image_pad|> here?"})
+    rows[1] = type(rows[1])(asked, rows[1].image, rows[1].clean)
+    bench = write_benchmark(tmp_path / "bench", rows)
+    summary = planned(bench, tmp_path / "out", model, batch=3).run()
+    assert summary
+    assert summary["counts"]["failures"] == {"prompt_refused": 1}
+    assert summary["counts"]["judged"] == 2
 
 
 def test_memory_that_does_not_suffice_says_what_to_do_and_keeps_what_is_answered(

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from huggingface_hub import constants
@@ -24,6 +25,7 @@ from degrade.schema import Chain, Degradation
 from tests.dataset_help import WORDS, picture, small_dataset
 from tests.hubserver import TOKEN, hub
 from tests.trainer_help import cached_in, short_dataset
+from trainer import tiny
 from trainer.checkpoints import is_complete
 from trainer.cli import ask, train
 
@@ -209,3 +211,21 @@ def test_pictures_and_models_that_do_not_open_are_refused(photo: Path, tmp_path:
     (tmp_path / "sft/checkpoints").mkdir(parents=True)
     with pytest.raises(UserError, match="has made no model yet"):
         run("ask", str(photo), "?", "--model", str(tmp_path))
+
+
+def test_what_a_model_cannot_be_asked_or_loaded_from_is_told_without_a_traceback(
+    photo: Path, tmp_path: Path
+) -> None:
+    folder = tiny.build(tmp_path / "model", [SAID.render(), "Color?"])
+    asked = ("--model", str(folder), "--max-tokens", "2")
+    (tmp_path / "thin.png").write_bytes(images.encode(np.zeros((2, 900, 3), np.uint8), "png", None))
+    with pytest.raises(UserError, match=r"cannot be asked this.*aspect ratio"):
+        run("ask", str(tmp_path / "thin.png"), "?", *asked)
+    with pytest.raises(UserError, match=r"cannot be asked this.*image_pad"):
+        run("ask", str(photo), "What is <|image_pad|>?", *asked)
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(UserError, match="Cannot load the model"):
+        run("ask", str(photo), "?", *asked)
+    with pytest.raises(UserError, match=r"base URL must look like"):
+        run("ask", str(photo), "?", *asked, "--base-url", "localhost")

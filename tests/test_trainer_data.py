@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from builders.table import DATA, Dataset, Entry, Example, columns
+from builders.table import Dataset, Entry
 from degrade import images
 from degrade.errors import UserError
 from degrade.schema import Chain
-from degrade.shards import ParquetShard, picture_schema
 from tests.dataset_help import small_dataset
-from tests.trainer_help import cached_in, tiny
-from trainer import data, models, preflight, reports
-from trainer.tiny import build
-
-Change = Callable[[Entry], Entry]
+from tests.trainer_help import cached_in, entries_of, rewritten, row_with, table, tiny
+from trainer import data
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,35 +26,6 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_dataset(tmp_path_factory.mktemp("small") / "data", rows=16)
-
-
-@pytest.fixture(scope="module")
-def processor(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    rows = [e.row for e in Dataset(small).entries("train", pictures=False)]
-    texts = [f"{data.prompt(r.asked, 'chain')}\n{r.chain}" for r in rows]
-    folder = build(tmp_path_factory.mktemp("model") / "m", texts)
-    return models.load_processor(str(folder), tiny(small).model)
-
-
-def table(folder: Path, kind: data.Kind = "sft", **changes: Any) -> Any:
-    config = tiny(folder, **changes)
-    return data.selected(data.read(config.data, config.data.split), config, kind)
-
-
-def rewritten(folder: Path, small: Path, change: Change) -> Path:
-    """A copy of the SFT rows, the first changed."""
-    (folder / DATA).mkdir(parents=True)
-    entries = list(Dataset(small).entries("train", "sft"))
-    entries[0] = change(entries[0])
-    shard = ParquetShard(folder / DATA / "train_sft-00000.parquet", picture_schema(Example))
-    for entry in entries:
-        shard.add(columns(entry))
-    shard.commit()
-    return folder
-
-
-def row_with(**update: Any) -> Change:
-    return lambda entry: Entry(entry.row.model_copy(update=update), entry.image, entry.clean)
 
 
 # ------------------------------------------------------------------------------------- rows
@@ -86,7 +51,12 @@ def test_rows_are_others_where_anything_that_is_read_of_them_differs(
     small: Path, tmp_path: Path
 ) -> None:
     same = rewritten(tmp_path / "same", small, row_with())
-    changes = ({"question": "Why?"}, {"depth_target": 7}, {"types": ()}, {"applied": ()})
+    changes: list[dict[str, Any]] = [
+        {"question": "Why?"},
+        {"depth_target": 7},
+        {"types": ()},
+        {"applied": ()},
+    ]
     others = [
         rewritten(tmp_path / f"{i}", small, row_with(**change)) for i, change in enumerate(changes)
     ]
@@ -113,10 +83,6 @@ def test_rows_say_what_the_data_set_says(small: Path) -> None:
     alone = table(small).with_transform(data.converter(bare, "sft"))[0]
     assert alone["completion"][0]["content"] == entries_of(small)[0].row.answer
     assert alone["prompt"][0]["content"] == entries_of(small)[0].row.asked.prompt()
-
-
-def entries_of(folder: Path) -> list[Entry]:
-    return list(Dataset(folder).entries("train", "sft"))
 
 
 def test_pictures_made_on_the_fly_are_the_stored_ones_and_the_same_each_time(small: Path) -> None:
@@ -157,144 +123,3 @@ def test_missing_data_is_refused_with_what_there_is(small: Path, tmp_path: Path)
         table(small, sft__use="stf")
     with pytest.raises(UserError, match="no Parquet"):
         table(tmp_path)
-
-
-# -------------------------------------------------------------------------------- pre-flight
-
-
-def check(
-    folder: Path, processor: Any, kind: data.Kind = "sft", context: int = 0, **changes: Any
-) -> Any:
-    config = tiny(folder, **changes)
-    return preflight.Preflight(config, kind, processor, context).check(
-        data.selected(data.read(config.data, "train"), config, kind), workers=2
-    )
-
-
-def test_good_rows_pass_and_are_measured(small: Path, processor: Any) -> None:
-    report = check(small, processor)
-    assert report.kept == [0, 1, 2, 3]
-    assert report.refused == []
-    report.stop("x")
-    found = report.summary()
-    # 96 x 72 pixels become 84 x 84, sides being multiples of 28: 3 x 3 tokens
-    assert found["picture_tokens"] == {"least": 9, "mean": 9.0, "p95": 9, "most": 9}
-    assert found["prompt_tokens"]["least"] > 9
-    assert found["completion_tokens"]["least"] > 20
-
-
-def broken_chain(entry: Entry) -> Entry:
-    return row_with(chain=entry.row.chain[:-5])(entry)
-
-
-def other_types(entry: Entry) -> Entry:
-    chain = Chain.parse(entry.row.chain)
-    assert isinstance(chain, Chain)
-    return row_with(chain=chain.model_copy(update={"types": ()}).render())(entry)
-
-
-def other_answer(entry: Entry) -> Entry:
-    return row_with(answer=str((int(entry.row.answer) + 1) % 4))(entry)
-
-
-def other_version(entry: Entry) -> Entry:
-    applied = tuple(a.model_copy(update={"version": 99}) for a in entry.row.applied)
-    return row_with(applied=applied)(entry)
-
-
-def not_a_number(entry: Entry) -> Entry:
-    applied = tuple(a.model_copy(update={"intensity": float("nan")}) for a in entry.row.applied)
-    return row_with(applied=applied)(entry)
-
-
-@pytest.mark.parametrize("kind", ["sft", "rl"])
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (broken_chain, "chain"),
-        (row_with(chain=""), "chain"),
-        (row_with(chain=Chain.instruction()), "chain"),
-        (other_types, "types"),
-        (other_answer, "answer"),
-        (row_with(answer=""), "no_answer"),
-        (row_with(answer="4"), "answer"),
-        (row_with(types=()), "types"),
-        (row_with(depth_target=0), "depth"),
-        (not_a_number, "columns"),
-        (other_version, "record"),
-        (lambda e: Entry(e.row, e.image, e.clean[: len(e.clean) // 2]), "picture"),
-        (lambda e: Entry(e.row, e.image, b""), "picture"),
-        (row_with(question="What is <|image_pad|> here?"), "placeholders"),
-        (row_with(question="word " * 4000), "length"),
-    ],
-)
-def test_a_row_that_cannot_be_trained_on_is_refused_by_its_id(
-    small: Path, processor: Any, tmp_path: Path, change: Change, reason: str, kind: data.Kind
-) -> None:
-    folder = rewritten(tmp_path / "d", small, change)
-    report = check(folder, processor, kind, context=4096, rl__use="sft")
-    assert [r.reason for r in report.refused] == [reason]
-    assert report.refused[0].id == entries_of(small)[0].row.id
-    assert report.kept == [1, 2, 3]
-    with pytest.raises(UserError, match=report.refused[0].id) as caught:
-        report.stop("refused.jsonl")
-    assert "data.refused to drop" in str(caught.value)
-
-
-def test_stored_pictures_are_opened_where_they_are_what_is_shown(
-    small: Path, processor: Any, tmp_path: Path
-) -> None:
-    folder = rewritten(tmp_path / "d", small, lambda e: Entry(e.row, e.image[:300], e.clean))
-    assert check(folder, processor, data__picture="replayed").refused == []
-    assert len(check(folder, processor, data__picture="stored").refused) == 1
-
-
-def test_rows_whose_chain_the_build_refused_are_counted_not_refused(
-    small: Path, processor: Any, tmp_path: Path
-) -> None:
-    folder = rewritten(tmp_path / "d", small, row_with(status="leak", chain=""))
-    report = check(folder, processor)
-    assert (report.without_chain, report.kept, report.refused) == (1, [1, 2, 3], [])
-    asked = check(folder, processor, kind="rl", rl__use="sft")
-    assert asked.kept == [0, 1, 2, 3]  # rewards need the answer and the record
-
-
-def test_chains_that_no_answer_can_equal_in_length_are_counted(small: Path, processor: Any) -> None:
-    lengths = check(small, processor, "rl").completions.values
-    for limit, long in ((max(lengths), 0), (max(lengths) - 1, lengths.count(max(lengths)))):
-        report = check(small, processor, "rl", rl__max_new_tokens=limit)
-        assert (report.too_long, len(report.kept)) == (long, len(lengths))
-        assert ("are cut off" in reports.lengths_line(report.summary())) == bool(long)
-
-
-def test_no_prompt_is_cut(small: Path, processor: Any) -> None:
-    longest = check(small, processor, kind="rl").summary()["prompt_tokens"]["most"]
-    rl: dict[str, Any] = {"kind": "rl", "rl__max_new_tokens": 64}
-    assert check(small, processor, context=longest + 64, **rl).refused == []
-    assert check(small, processor, context=longest + 63, **rl).refused
-    assert check(small, processor, rl__max_prompt_tokens=longest, kind="rl").refused == []
-    assert check(small, processor, rl__max_prompt_tokens=longest - 1, kind="rl").refused
-    assert check(small, processor, sft__max_tokens=longest).refused
-
-
-def test_padding_is_on_the_left_and_anything_else_is_refused(
-    small: Path, processor: Any, tmp_path: Path
-) -> None:
-    processor.tokenizer.padding_side = "right"
-    try:
-        processor.save_pretrained(str(tmp_path / "right"))
-        with pytest.raises(UserError, match="pads on the right"):
-            preflight.Preflight(tiny(small), "rl", processor)
-    finally:
-        processor.tokenizer.padding_side = "left"
-    (tmp_path / "right" / "config.json").write_text('{"model_type": "qwen2_5_vl"}', "utf-8")
-    assert models.load_processor(str(tmp_path / "right")).tokenizer.padding_side == "left"
-
-
-def test_limits_of_pixels_hold_in_the_processor(small: Path, processor: Any) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        made = processor.image_processor(
-            images=[np.zeros((1000, 700, 3), np.uint8)], return_tensors="np"
-        )
-    assert made["image_grid_thw"][0].prod() * 14 * 14 <= 12544

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import proof
 from benchmarks import proof_scenes as world
+from benchmarks.proof_coverage import GAIN, covered, simulated
 from benchmarks.proof_table import table
 from degrade.errors import UserError
 from degrade.runs import pretty
@@ -116,6 +117,16 @@ def test_what_seeds_disagree_about_is_not_certain(tmp_path: Path) -> None:
     point, low, _ = interval(shown(tmp_path, f"| {proof.REFERENCES[1]} | +")[1])
     assert point == pytest.approx(10.0)
     assert low <= 0.0
+
+
+def test_intervals_are_wide_enough_where_seeds_agree_and_known_not_to_be_where_they_do_not() -> (
+    None
+):
+    rng = np.random.default_rng(0)
+    assert simulated(rng, 3000, 0.06).mean() == pytest.approx(GAIN, abs=0.005)
+    agreed, scattered = (covered(rng, 3, scatter, 60) for scatter in (0.01, 0.2))
+    assert agreed >= 0.95
+    assert scattered < 0.95
 
 
 def test_types_are_judged_where_there_are_some(tmp_path: Path) -> None:

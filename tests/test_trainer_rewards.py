@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -79,6 +80,12 @@ def test_length_is_counted_as_the_depth_targets_are() -> None:
         assert len(r.tokens(sample)) == depth.tokens(sample)
 
 
+def different(count: int) -> str:
+    """So many words, no two of them alike in letters."""
+    named = str.maketrans({str(d): f"w{'abcdefghij'[d]}" for d in range(10)})
+    return " ".join(str(i).translate(named) for i in range(count))
+
+
 # -------------------------------------------------------------------------------- gaming
 
 
@@ -117,6 +124,9 @@ def test_length_is_counted_as_the_depth_targets_are() -> None:
         text(reasoning="\u200b"),
         text(influence=".", reasoning="...", conclusion="!"),
         text(answer="\u200d\ufe0f"),
+        text(reasoning="\u3164 \u115f \uffa0"),  # letters that show nothing
+        text(influence="\u3164"),
+        text(answer="\u2800"),
         text().replace("Two", "\x00"),
         "\ud800" + text(),
         " " * 1000,
@@ -154,6 +164,11 @@ def test_listing_every_type_loses_against_saying_nothing_wrong() -> None:
         "It is red. IT IS RED. it is Red. It Is red. iT is red. it IS red. it is rED. It Is RED.",
         "it is red \uff49\uff54 \uff49\uff53 \uff52\uff45\uff44 " * 8,  # in wide letters
         "red " + "! ? ; : , . - + * # % & @ " * 6,
+        " ".join(f"red{i}" for i in range(44)),
+        " ".join("red" + "_" * i for i in range(44)),
+        " ".join("re" + "e" * i + "d" for i in range(44)),
+        "red " + " ".join("\u3164" * i for i in range(1, 44)),
+        " ".join(f"it is r{letter}d." for letter in "e\xe9\xe8\xea\xeb\u0113\u0115\u0119\u011b"),
     ],
 )
 def test_length_is_not_to_be_had_by_repeating_or_copying(padding: str) -> None:
@@ -182,6 +197,17 @@ def test_types_in_another_case_or_by_the_thousand_are_inventions() -> None:
 def test_what_was_applied_twice_is_matched_in_whatever_order_it_is_said() -> None:
     twice = [("lens blur", 0.2), ("lens blur", 0.8)]
     assert r.agreement(twice[::-1], twice) == 1.0
+    for one in twice:
+        assert r.agreement([one], twice) == r.agreement(twice, [one]) == 0.5
+
+
+@given(st.lists(intensities, max_size=4), st.lists(intensities, max_size=4))
+def test_repeated_types_are_matched_as_well_as_can_be(a: list[float], b: list[float]) -> None:
+    few, many = sorted((a, b), key=len)
+    ways = (zip(few, order, strict=True) for order in permutations(many, len(few)))
+    best = max(sum(1.0 - abs(s - t) for s, t in way) for way in ways)
+    pairs = [[("lens blur", s) for s in side] for side in (a, b)]
+    assert r.agreement(*pairs) == pytest.approx(best / len(many) if many else 1.0)
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -3.0, 7.0])
@@ -203,7 +229,7 @@ LONG = {
     "seams": "<TYPE><TYPE_END><INFLUENCE>" * (MEGABYTE // 27),
     "words in TYPE": f"<TYPE>{'a ' * (MEGABYTE // 2)}<TYPE_END>",
     "a label of words": text().replace("lens blur", "a " * (MEGABYTE // 2) + "a"),
-    "reasoning": text(reasoning=" ".join(f"w{i}" for i in range(MEGABYTE // 7))),
+    "reasoning": text(reasoning=different(MEGABYTE // 11)),
     "digits": text().replace("0.70", "9" * MEGABYTE),
 }
 
@@ -267,7 +293,7 @@ def test_missing_costs_what_inventing_does() -> None:
 
 @given(st.integers(0, 400), st.integers(1, 200))
 def test_length_reward_is_bounded_and_falls_with_the_distance(n: int, target: int) -> None:
-    words = [text(reasoning=" ".join(f"w{i}" for i in range(k)) or "x") for k in (n, n + 1)]
+    words = [text(reasoning=different(k) or "x") for k in (n, n + 1)]
     here, longer = r.length_reward(words, depth_target=[target] * 2)
     assert 0.0 <= here <= 1.0
     if n >= target:

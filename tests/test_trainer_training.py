@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -261,44 +260,6 @@ def test_rl_goes_on_where_it_was_with_the_first_model_as_reference(
     assert same(weights(tmp_path / "cut/rl/model"), weights(tmp_path / "whole/rl/model"))
     ends = [[e for e in log(tmp_path / name / "rl") if "kl" in e][-1] for name in ("cut", "whole")]
     assert ends[0]["kl"] == ends[1]["kl"] > 0.0
-
-
-# --------------------------------------------------------------------------------- refusals
-
-
-def test_refused_rows_stop_training_before_it_starts_and_can_be_dropped(
-    rows: Path, tmp_path: Path
-) -> None:
-    config = tiny(rows, sft__use="", sft__steps=1, sft__max_tokens=180)
-    with pytest.raises(UserError, match=r"drawn/\d+: \d+ tokens are more") as caught:
-        sft.stage(config, tmp_path / "out").run()
-    listed = [json.loads(x) for x in (tmp_path / "out/refused-sft.jsonl").read_text().splitlines()]
-    assert listed[0]["id"] in str(caught.value)
-    assert not (tmp_path / "out/sft").exists()
-    dropped = config.model_copy(update={"data": config.data.model_copy(update={"refused": "drop"})})
-    result = sft.stage(dropped, tmp_path / "out").run()
-    refused = result["preflight"]["refused"]
-    assert refused == {"length": len(listed)}
-    assert result["counts"]["rows"] == 24 - len(listed) > 0
-
-
-def test_unknown_arguments_of_trl_are_refused_by_name(rows: Path, tmp_path: Path) -> None:
-    config = tiny(rows, sft__extra={"max_grad_nrom": 1.0})
-    with pytest.raises(UserError, match="Did you mean 'max_grad_norm'"):
-        sft.stage(config, tmp_path / "out").run()
-
-
-def test_trackers_and_vllm_that_are_not_installed_are_named(rows: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="pip install swanlab"):
-        sft.stage(tiny(rows, watch__trackers=["swanlab"]), tmp_path / "out").run()
-    with pytest.raises(UserError, match=r"vllm==0\.31\.0"):
-        rl.require_vllm()
-
-
-def test_a_missing_extra_is_named(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "trl", None)
-    with pytest.raises(UserError, match=r"pip install 'degrade\[train\]'"):
-        sft.stage(tiny(rows), rows)
 
 
 def test_a_model_that_could_not_be_written_is_written_by_the_same_command(

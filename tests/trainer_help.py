@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,14 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from builders.table import DATA, Dataset, Example, columns
+from builders.table import DATA, Dataset, Entry, Example, columns
 from degrade.schema import Chain
 from degrade.shards import ParquetShard, picture_schema
 from tests.dataset_help import small_dataset
+from trainer import data
 from trainer.config import Config, load
+
+Change = Callable[[Entry], Entry]
 
 
 def short_dataset(folder: Path, rows: int = 24) -> Path:
@@ -63,6 +66,31 @@ def cached_in(folder: Path) -> Iterator[None]:
     finally:
         settings.HF_DATASETS_CACHE, settings.DOWNLOADED_DATASETS_PATH = before
         datasets.enable_progress_bars()
+
+
+def table(folder: Path, kind: data.Kind = "sft", **changes: Any) -> Any:
+    config = tiny(folder, **changes)
+    return data.selected(data.read(config.data, config.data.split), config, kind)
+
+
+def rewritten(folder: Path, small: Path, change: Change) -> Path:
+    """A copy of the SFT rows, the first changed."""
+    (folder / DATA).mkdir(parents=True)
+    entries = list(Dataset(small).entries("train", "sft"))
+    entries[0] = change(entries[0])
+    shard = ParquetShard(folder / DATA / "train_sft-00000.parquet", picture_schema(Example))
+    for entry in entries:
+        shard.add(columns(entry))
+    shard.commit()
+    return folder
+
+
+def row_with(**update: Any) -> Change:
+    return lambda entry: Entry(entry.row.model_copy(update=update), entry.image, entry.clean)
+
+
+def entries_of(folder: Path) -> list[Entry]:
+    return list(Dataset(folder).entries("train", "sft"))
 
 
 def log(folder: Path) -> list[dict[str, Any]]:

@@ -19,6 +19,9 @@ from trainer.rewards import (
     well_formed,
 )
 
+REFUSALS = (ValueError, IndexError, StopIteration)
+"""What processors raise for pictures of extreme shape and for questions that hold their tokens."""
+
 
 @dataclass(frozen=True)
 class Said:

@@ -82,11 +82,18 @@ class Local:
         self._model = models.load_model(model, config).to("cuda" if cuda else "cpu")
 
     def ask(self, pixels: images.Pixels, question: Question, max_tokens: int) -> Reply:
-        """What it says, greedily; arguments as for :func:`ask_local`."""
+        """What it says, greedily; arguments as for :func:`ask_local`.
+
+        Raises:
+            UserError: Its processor takes this picture or question for none of its own.
+        """
         from trainer import answers
 
         asked = [(data.prompt(question, "chain"), pixels)]
-        (said,) = answers.generate(self._model, self._processor, asked, max_tokens)
+        try:
+            (said,) = answers.generate(self._model, self._processor, asked, max_tokens)
+        except answers.REFUSALS as error:
+            raise UserError(f"The model cannot be asked this about this picture: {error}") from None
         return _reply(said.text, said.new_tokens)
 
 
@@ -115,6 +122,7 @@ def ask_endpoint(
         StoppedError: It cannot be reached.
     """
     from degrade import chat
+    from degrade.chat_options import EndpointOptions
 
     request = chat.Request(
         model=model,
@@ -129,12 +137,13 @@ def ask_endpoint(
         stage="ask",
     )
 
+    endpoint = EndpointOptions(
+        base_url=base_url,
+        key_env=key_env,
+        max_tokens_field="max_tokens" if base_url else "max_completion_tokens",
+    ).endpoint()
+
     async def send() -> Any:
-        endpoint = chat.Endpoint(
-            base_url=base_url,
-            key_env=key_env,
-            max_tokens_field="max_tokens" if base_url else "max_completion_tokens",
-        )
         async with chat.Chat(endpoint, journal) as gateway:
             return await gateway.ask(request)
 

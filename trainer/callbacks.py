@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from degrade import images
-from degrade.runs import Progress
+from degrade.runs import Progress, write_atomic
 from trainer import answers, hf, reports
 
 
@@ -48,7 +48,7 @@ class Log:
                 continue
             if known:
                 kept.append(text + "\n")
-        self._path.write_text("".join(kept), "utf-8")
+        write_atomic(self._path, "".join(kept).encode())
 
     def callback(self) -> Any:
         """For a Trainer."""

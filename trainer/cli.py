@@ -182,7 +182,8 @@ def _trained(folder: Path, result: dict[str, Any]) -> None:
     table = Table("figure", "last value", box=None)
     for name, value in sorted(reports.shown(result["last"]).items()):
         table.add_row(name, f"{value:.4g}")
-    out.print(table)
+    if table.rows:  # a run shorter than watch.log_every has none
+        out.print(table)
     say(f"{result['steps']} steps. The model is in {folder / 'model'}")
 
 

@@ -11,6 +11,7 @@ from degrade import configs
 from degrade.configs import validated
 from degrade.errors import UserError, unknown
 from degrade.schema import Record
+from trainer.owned import OWNED
 from trainer.rewards import REWARDS
 
 _PRESETS = resources.files("trainer") / "configs"
@@ -58,7 +59,7 @@ class ModelConfig(Record):
         lora: Train adapters instead of the weights.
     """
 
-    path: str
+    path: Annotated[str, Field(min_length=1)]
     revision: str | None = None
     dtype: Literal["bfloat16", "float32"] = "bfloat16"
     attention: Literal["sdpa", "flash_attention_2", "eager"] = "sdpa"
@@ -143,9 +144,9 @@ class Stage(Record):
     @field_validator("extra")
     @classmethod
     def _free(cls, extra: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        if taken := _OWNED.intersection(extra):
+        if taken := OWNED.keys() & extra:
             name = min(taken)
-            raise ValueError(f"{name} cannot be set through extra: {_OWNED_BY[name]}")
+            raise ValueError(f"{name} cannot be set through extra: {OWNED[name]}")
         return extra
 
 
@@ -292,7 +293,7 @@ class Config(Record):
 
     name: str
     summary: str = ""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     model: ModelConfig
     data: DataConfig = DataConfig()
     sft: Sft = Sft()
@@ -325,40 +326,6 @@ class Config(Record):
                 f"In {self.name}: rewards judge chains, data.target is answer: set it to chain."
             )
         return self
-
-
-_OWNED_BY = {
-    "output_dir": "give OUT on the command line",
-    "max_length": "pictures would be cut; use sft.max_tokens, which refuses such rows",
-    "max_steps": "use steps",
-    "num_train_epochs": "use epochs",
-    "per_device_train_batch_size": "use batch",
-    "gradient_accumulation_steps": "use accumulation",
-    "gradient_checkpointing": "use checkpointing",
-    "learning_rate": "it has a key of its own",
-    "lr_scheduler_type": "use schedule",
-    "warmup_steps": "use warmup, a share",
-    "weight_decay": "it has a key of its own",
-    "num_generations": "use group",
-    "beta": "it has a key of its own",
-    "epsilon": "it has a key of its own",
-    "temperature": "it has a key of its own",
-    "max_completion_length": "use max_new_tokens",
-    "reward_weights": "use rewards",
-    "use_vllm": "use vllm",
-    "bf16": "use model.dtype",
-    "use_cpu": "use machine.device",
-    "seed": "it has a key of its own",
-    "report_to": "use watch.trackers",
-    "save_steps": "use watch.save_every",
-    "save_total_limit": "use watch.keep",
-    "logging_steps": "use watch.log_every",
-    "shuffle_dataset": "use curriculum",
-    "resume_from_checkpoint": "the same command goes on by itself",
-    "remove_unused_columns": "rewards need them",
-    "packing": "rows with pictures cannot be packed",
-}
-_OWNED = frozenset(_OWNED_BY)
 
 
 def preset_names() -> list[str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StrictInt, ValidationError
 
 from degrade import images, shards
 from degrade.errors import UserError
-from degrade.schema import Applied, Chain, Question
+from degrade.schema import AnswerForm, Applied, Chain, Degradation, Question, Record
 from degrade.storage import Remote, place
 from trainer import hf
 from trainer.config import Config, DataConfig
@@ -19,21 +22,30 @@ Kind = Literal["sft", "rl"]
 
 MAX_PIXELS = 100_000_000  # refuse decompression bombs; the model's own limit is far below
 
-COLUMNS = (
-    "id",
-    "question",
-    "choices",
-    "answer",
-    "answer_as",
-    "types",
-    "applied",
-    "intensity_sum",
-    "chain",
-    "depth_target",
-    "status",
-    "use",
-    "encoding",
-)
+
+class Columns(Record):
+    """What training reads of a row besides its pictures; see ``builders.table.Example``.
+
+    What is no such value, an empty cell or a number that is a text, would stop training halfway or
+    be trained on as something else.
+    """
+
+    id: Annotated[str, Field(min_length=1)]
+    question: str
+    choices: tuple[str, ...] | None
+    answer: str
+    answer_as: AnswerForm | Literal[""]
+    types: tuple[Degradation, ...]
+    applied: tuple[Applied, ...]
+    intensity_sum: Annotated[float, Field(ge=0.0, strict=True)]
+    chain: str
+    depth_target: StrictInt
+    status: str
+    use: str
+    encoding: str
+
+
+COLUMNS = tuple(Columns.model_fields)
 """Columns of a data set that training reads, besides the pictures."""
 
 OK = "ok"
@@ -55,7 +67,8 @@ def read(config: DataConfig, split: str) -> Any:
     try:
         found = _load(datasets, config, split)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise UserError(f"Cannot read split {split} of {config.path}: {error}") from None
+        cause = error.__cause__ or error  # that of a file that is no Parquet, say
+        raise UserError(f"Cannot read split {split} of {config.path}: {cause}") from None
     missing = {*COLUMNS, "image", "clean_image"} - set(found.column_names)
     if missing:
         raise UserError(
@@ -81,10 +94,18 @@ def _load(datasets: Any, config: DataConfig, split: str) -> Any:
     files = list(map(str, chosen))
     if isinstance(folder, Remote):  # kept in the cache of `datasets` while the store's are the same
         files = folder.patiently(lambda: datasets.DownloadManager().download(files))
+    files = [path for path in files if _rows(path)]  # `datasets` does not read empty ones
+    if not files:
+        raise ValueError("it has no rows")
     table = datasets.load_dataset("parquet", data_files={split: files}, split=split)
     if "split" not in table.column_names:
         return table
     return table.select([i for i, name in enumerate(table["split"][:]) if name == split])
+
+
+def _rows(path: str) -> int:
+    with shards.parquet_table(Path(path)) as table:
+        return int(table.metadata.num_rows)
 
 
 def identity(table: Any) -> str:
@@ -96,6 +117,16 @@ def identity(table: Any) -> str:
 
 
 # ------------------------------------------------------------------------------- one row
+
+
+def misfit(row: Mapping[str, Any]) -> str:
+    """Which column of a row holds what is no value of it; empty where none does."""
+    try:
+        Columns.model_validate({name: row[name] for name in COLUMNS})
+    except ValidationError as error:
+        found = error.errors()[0]
+        return f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
+    return ""
 
 
 def question(row: Mapping[str, Any]) -> Question:
@@ -146,7 +177,9 @@ def picture(row: Mapping[str, Any], which: str) -> images.Pixels:
     made = replay(pixels, records(row), torch.device("cpu"))
     encoding = row["encoding"]
     if images.reencoded(encoding):
-        made = images.decode(images.encode(made, encoding.split()[0], None), MAX_PIXELS).pixels
+        made = images.decode(
+            images.encode(made, encoding.partition(" ")[0], None), MAX_PIXELS
+        ).pixels
     return made
 
 
@@ -200,10 +233,13 @@ def selected(table: Any, config: Config, kind: Kind) -> Any:
     if not chosen:
         raise UserError(
             f"{config.data.path} has no rows for {kind}.use {stage.use!r}, only "
-            f"{', '.join(repr(u) for u in sorted(set(uses))) or 'none'}."
+            f"{', '.join(sorted(map(repr, set(uses)))) or 'none'}."
         )
     chosen = chosen[: config.data.limit]
     if stage.curriculum == "intensity":
         sums = table["intensity_sum"][:]
-        chosen.sort(key=lambda i: sums[i])
+        known = [
+            isinstance(s, int | float) and s >= 0 for s in sums
+        ]  # the pre-flight refuses others
+        chosen.sort(key=lambda i: sums[i] if known[i] else math.inf)
     return table.select(chosen)

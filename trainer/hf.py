@@ -5,10 +5,16 @@ from __future__ import annotations
 import inspect
 import os
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
 from degrade.errors import UserError, unknown
+
+_PATIENCE = timedelta(hours=6)
+"""The others wait while the first looks at all rows; NCCL would give up after ten minutes."""
 
 INSTALL = "Training needs {name}. Install it: pip install 'degrade[train]'"
 
@@ -49,6 +55,11 @@ def main_process() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def half_on_gpu() -> bool:
+    """Whether there is a GPU that computes in bfloat16."""
+    return bool(module("transformers.utils").is_torch_bf16_gpu_available())
+
+
 def deepspeed() -> bool:
     """Whether `accelerate launch` set up DeepSpeed."""
     return os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true"
@@ -67,7 +78,7 @@ def wait(cpu: bool) -> None:
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         state = module("accelerate").PartialState(
-            cpu=cpu or not module("torch").cuda.is_available()
+            cpu=cpu or not module("torch").cuda.is_available(), timeout=_PATIENCE
         )
         state.wait_for_everyone()
 
@@ -86,3 +97,20 @@ def arguments(kind: Any, given: dict[str, Any]) -> Any:
         return kind(**given)
     except (ValueError, TypeError) as error:
         raise UserError(f"{kind.__name__} refuses the configuration: {error}") from None
+
+
+@contextmanager
+def refusals(kind: str, extra: Mapping[str, Any]) -> Iterator[None]:
+    """Tell what TRL finds wrong with ``extra`` only once it has the model and the rows.
+
+    Raises:
+        UserError: TRL raised, and there is something in ``extra``.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (ValueError, TypeError, NotImplementedError, ImportError) as error:
+        if not extra:
+            raise
+        raise UserError(f"With {kind}.extra TRL does not start: {error}") from error

@@ -161,10 +161,13 @@ def load_model(path: str, config: ModelConfig, train: bool = False) -> Any:
         "attn_implementation": config.attention,
         **_revision(path, config),
     }
+    broken = hf.module("safetensors").SafetensorError  # a file that is cut off
     try:
         model = transformers.AutoModelForImageTextToText.from_pretrained(path, **options)
-    except (OSError, ValueError, ImportError) as error:
-        raise UserError(f"Cannot load the model {path}: {error}") from None
+    except (OSError, ValueError, ImportError, RuntimeError, broken) as error:
+        flash = config.attention == "flash_attention_2"
+        remedy = " Install flash-attn, or set model.attention to sdpa." if flash else ""
+        raise UserError(f"Cannot load the model {path}: {error}{remedy}") from None
     freeze(model, config.freeze)
     return model
 

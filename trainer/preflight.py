@@ -8,14 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
 from degrade import images
 from degrade.errors import UserError
 from degrade.runs import Progress
 from degrade.schema import Chain, Record
 from degrade.threads import bounded_map
 from trainer import data
+from trainer.answers import REFUSALS
 from trainer.config import Config
 from trainer.rewards import agreement, same_answer, well_formed
 
@@ -110,9 +109,9 @@ class _BadRowError(Exception):
         super().__init__(detail)
         self.reason, self.detail = reason, detail
 
-    def refused(self, identity: str) -> Refused:
-        """As a line of the file."""
-        return Refused(id=identity, reason=self.reason, detail=self.detail)
+    def refused(self, identity: object) -> Refused:
+        """As a line of the file; an id may itself be what is wrong."""
+        return Refused(id=str(identity), reason=self.reason, detail=self.detail)
 
 
 class Preflight:
@@ -128,6 +127,8 @@ class Preflight:
     def __init__(self, config: Config, kind: data.Kind, processor: Any, context: int = 0) -> None:
         self._config, self._kind, self._processor = config, kind, processor
         self._context = context
+        added = processor.tokenizer.added_tokens_decoder
+        self._own = {number: str(token) for number, token in added.items() if token.special}
         if processor.tokenizer.padding_side != "left":
             raise UserError(
                 "The processor pads on the right, where GRPO would mix up pictures' tokens: load "
@@ -153,17 +154,38 @@ class Preflight:
             raise UserError(f"No row of {self._config.data.path} has a chain.")
         return report
 
+    def watched(self, table: Any) -> Any:
+        """The rows of the watched split that are answered during training: the first few.
+
+        Raises:
+            UserError: There are none, or one cannot be asked about and ``data.refused`` is `stop`.
+        """
+        data_, watch = self._config.data, self._config.watch
+        rows = table.select(range(min(watch.rows, len(table))))
+        report = self.check(rows, workers=1) if len(rows) else Report()
+        if report.refused and data_.refused == "stop":
+            first = report.refused[0]
+            raise UserError(
+                f"Row {first.id} of {data_.watch_split}, which is answered during training, will "
+                f"not do: {first.detail}. Mend it, or set data.refused to drop, or "
+                "watch.answer_every to 0."
+            )
+        if not report.kept:
+            raise UserError(
+                f"No row of {data_.watch_split} can be answered during training: set "
+                "watch.answer_every to 0, or data.watch_split to another split."
+            )
+        return rows.select(report.kept)
+
     def _look(self, row: dict[str, Any]) -> tuple[dict[str, Any], images.Pixels | Refused | None]:
         """The row with its picture; why it is refused; or None where it was never meant for it."""
-        if self._needs_chain() and row["status"] != data.OK:
-            return row, None
         try:
+            if wrong := data.misfit(row):
+                raise _BadRowError("columns", wrong)
+            if self._needs_chain() and row["status"] != data.OK:
+                return row, None
             self._labels(row)
             return row, self._picture(row)
-        except ValidationError as error:
-            found = error.errors()[0]
-            what = f"{'.'.join(map(str, found['loc']))}: {found['msg']}"
-            return row, Refused(id=row["id"], reason="columns", detail=f"{error.title} {what}")
         except _BadRowError as error:
             return row, error.refused(row["id"])
 
@@ -205,11 +227,11 @@ class Preflight:
             self._chain(row)
 
     def _types(self, row: Mapping[str, Any]) -> None:
-        named = [(t["label"], t["intensity"]) for t in row["types"] or ()]
+        named = [(t["label"], t["intensity"]) for t in row["types"]]
         known = [(t.label, t.intensity) for t in Chain.types_of(data.records(row))]
         if agreement(named, known) != 1.0:
             raise _BadRowError("types", "its types are not those of its record")
-        if (row["depth_target"] or 0) < 1:
+        if row["depth_target"] < 1:
             raise _BadRowError("depth", f"its depth target is {row['depth_target']}")
 
     def _chain(self, row: Mapping[str, Any]) -> None:
@@ -219,7 +241,7 @@ class Preflight:
             why = getattr(found, "reason", "a block is empty")
             raise _BadRowError("chain", f"its chain does not parse: {why}")
         said = [(t.label, t.intensity) for t in chain.types]
-        known = [(t["label"], t["intensity"]) for t in row["types"] or ()]
+        known = [(t["label"], t["intensity"]) for t in row["types"]]
         if agreement(said, known) != 1.0:
             raise _BadRowError("types", "its chain names other degradations than its record")
         if not same_answer(chain.answer, row["answer"], row["choices"] or (), row["answer_as"]):
@@ -236,23 +258,26 @@ class Preflight:
         except images.UnreadableError as error:
             raise _BadRowError("picture", f"its picture does not open: {error.detail}") from None
         except UserError as error:
-            raise _BadRowError("record", f"its record does not replay: {error}") from None
+            raise _BadRowError(
+                "record", f"its record does not replay: {str(error).rstrip('.')}"
+            ) from None
 
     def _tokens(self, row: Mapping[str, Any], pixels: images.Pixels) -> tuple[int, int, int]:
         """Tokens of picture, prompt and completion, as the model's own processor makes them."""
         from PIL import Image
 
         target = self._config.data.target
-        asked = data.prompt(data.question(row), target)
+        asked, said = data.prompt(data.question(row), target), data.completion(row, target)
+        self._free_of_own(f"{asked}\n{said}" if self._kind == "sft" else asked)
         content = [{"type": "image"}, {"type": "text", "text": asked}]
-        processor = self._processor
-        text = processor.apply_chat_template(
-            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-        )
+        processor, user = self._processor, {"role": "user", "content": content}
+        text = processor.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
         try:
             made = processor(text=[text], images=[Image.fromarray(pixels)], return_tensors="np")
-        except (ValueError, IndexError, StopIteration) as error:
-            raise _BadRowError("placeholders", f"the processor refuses it: {error}") from None
+        except REFUSALS as error:
+            raise _BadRowError(
+                "placeholders", f"the processor refuses it: {str(error).rstrip('.')}"
+            ) from None
         ids = made["input_ids"][0]
         shown = int((ids == processor.image_token_id).sum())
         if "image_grid_thw" in made:
@@ -264,10 +289,27 @@ class Preflight:
                 )
         if shown == 0:
             raise _BadRowError("placeholders", "its prompt has no place for the picture")
-        said = data.completion(row, target)
-        answer = len(processor.tokenizer(said, add_special_tokens=False)["input_ids"]) + 1
+        answer = self._answer(said, user, text)
         self._fits(len(ids), answer)
         return shown, len(ids), answer
+
+    def _free_of_own(self, text: str) -> None:
+        """The model's own tokens would be a picture, a turn or an end in the middle of a row."""
+        if held := self._own.keys() & self._ids(text):
+            names = ", ".join(sorted(self._own[number] for number in held))
+            raise _BadRowError("placeholders", f"it holds tokens that are the model's own: {names}")
+
+    def _answer(self, said: str, user: dict[str, Any], prompt: str) -> int:
+        """Tokens of an answer: as it is generated, or as it is learnt, with the template's end."""
+        if self._kind == "rl":
+            return len(self._ids(said)) + 1  # the end
+        answered = [user, {"role": "assistant", "content": [{"type": "text", "text": said}]}]
+        whole = self._processor.apply_chat_template(answered, tokenize=False)
+        return len(self._ids(whole)) - len(self._ids(prompt))
+
+    def _ids(self, text: str) -> list[int]:
+        found: list[int] = self._processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return found
 
     def _fits(self, prompt: int, answer: int) -> None:
         """Nothing would be cut off."""

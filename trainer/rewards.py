@@ -16,21 +16,18 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from degrade.schema import PARTS, Chain, Malformed, Question, tokens
+from trainer.fresh import BLANKS, WORD, fresh_tokens
 
 Message = Mapping[str, Any]
 Completion = str | Sequence[Message]
 Reward = Callable[..., list[float]]
 
-_TAG = re.compile(r"</?\w+>")
-_WORD = re.compile(r"[^\W_]")
-_FRESH = 3  # as distinct-3: three words in a row seldom recur in prose
-_MARKS = 2
 _INSTRUCTION = Chain.instruction()
 _QUOTES = " '\"()"
 
@@ -47,40 +44,6 @@ def text_of(completion: Completion) -> str:
     return "\n".join(found)
 
 
-def fresh_tokens(text: str, known: str = "") -> int:
-    """Length in tokens, without the words that end three words in a row which were there before.
-
-    "Before" is earlier in the text, or anywhere in ``known``. A phrase said over and over, or
-    copied from the prompt, counts once or not at all; prose loses a tenth. Case, the width of
-    letters and which number it is make no difference, or counting up would do; marks count with
-    the word before them, two at most.
-    """
-    words = [token for token in _kinds(_TAG.sub(" ", known)) if _WORD.match(token)]
-    seen = set(_trigrams(words))  # of known; a block cannot hold its tags
-    run: tuple[str, ...] = ()
-    count = marks = 0
-    fresh = False
-    for token in _kinds(text):
-        if _WORD.match(token):
-            run, marks = (*run, token)[-_FRESH:], 0
-            fresh = run not in seen  # the first two words end no trigram
-            seen.add(run)
-        else:
-            marks += 1
-        count += fresh and marks <= _MARKS
-    return count
-
-
-def _kinds(text: str) -> list[str]:
-    """The tokens of a text, alike where they say the same."""
-    found = tokens(unicodedata.normalize("NFKC", text).casefold())
-    return ["0" if token[0].isdigit() else token for token in found]
-
-
-def _trigrams(found: Sequence[str]) -> list[tuple[str, ...]]:
-    return [tuple(found[i : i + _FRESH]) for i in range(len(found) - _FRESH + 1)]
-
-
 def well_formed(text: str) -> Chain | None:
     """The chain that a text is, if it is nothing else and says something in every block.
 
@@ -91,15 +54,20 @@ def well_formed(text: str) -> Chain | None:
     if isinstance(chain, Malformed):
         return None
     said = (chain.influence, chain.reasoning, chain.conclusion)
-    if not all(map(_WORD.search, said)) or all(map(_invisible, chain.answer)):
+    if not all(map(_says, said)) or all(map(_invisible, chain.answer)):
         return None
     copied = any(f">{part}<" in _INSTRUCTION for part in (*said, chain.answer))
     return None if copied else chain
 
 
+def _says(text: str) -> bool:
+    """Whether there is a word in a text: a letter or digit that can be seen."""
+    return any(found[0] not in BLANKS for found in WORD.finditer(text))
+
+
 def _invisible(sign: str) -> bool:
-    """Whether a character shows nothing: spaces, zero widths, joiners, selectors."""
-    return unicodedata.category(sign)[0] in "ZCM"
+    """Whether a character shows nothing: spaces, zero widths, joiners, selectors, fillers."""
+    return sign in BLANKS or unicodedata.category(sign)[0] in "ZCM"
 
 
 # ---------------------------------------------------------------------------------------- ours
@@ -181,7 +149,8 @@ def degradation_reward(
     """r_deg = sum over matches of (1 - abs(s' - s)) / (matches + missed + invented), in [0, 1].
 
     Intensity-weighted Jaccard index of the TYPE block with the record: a missed type costs what an
-    invented one does; a type said twice is invented the second time, unless it was applied twice.
+    invented one does; a type said twice is invented the second time, unless it was applied twice
+    (the nearest intensities are matched).
     For a clean picture an empty TYPE is worth 1 and any type 0. Robust-R1, eq. 6, is unbounded,
     and gives a clean picture nothing.
 
@@ -203,24 +172,36 @@ def degradation_reward(
 
 def agreement(said: Iterable[tuple[str, float]], truth: Iterable[tuple[str, float]]) -> float:
     """The formula of :func:`degradation_reward` on (label, intensity) pairs."""
-    first, second = _occurrences(said), _occurrences(truth)
-    union = first.keys() | second.keys()
-    if not union:
-        return 1.0
-    matches = first.keys() & second.keys()
-    # fsum: the value must not depend on the order in which a set is walked. max, 0 first: what is
-    # no intensity, such as NaN in a column, earns nothing.
-    gained = math.fsum(max(0.0, 1.0 - abs(first[k] - second[k])) for k in matches)
-    return gained / len(union)
+    first, second = _by_label(said), _by_label(truth)
+    labels = first.keys() | second.keys()
+    union = sum(max(len(first[label]), len(second[label])) for label in labels)
+    # fsum: the value must not depend on the order in which a set is walked.
+    gained = math.fsum(_matched(first[label], second[label]) for label in labels)
+    return gained / union if union else 1.0
 
 
-def _occurrences(pairs: Iterable[tuple[str, float]]) -> dict[tuple[str, int], float]:
-    """(label, how many milder ones of it there are) -> intensity."""
-    counts, found = Counter[str](), {}
+def _by_label(pairs: Iterable[tuple[str, float]]) -> defaultdict[str, list[float]]:
+    found = defaultdict[str, list[float]](list)
     for label, intensity in sorted(pairs):
-        found[label, counts[label]] = intensity
-        counts[label] += 1
+        found[label].append(intensity)
     return found
+
+
+def _matched(first: Sequence[float], second: Sequence[float]) -> float:
+    """Greatest sum of 1 - abs(s' - s) over pairs, each of the fewer in one; both ascend.
+
+    Where a type was applied twice, saying one of the two intensities must be worth as much for the
+    stronger as for the milder. Nearest pairs of sorted numbers do not cross, hence the recurrence.
+    """
+    few, many = sorted((first, second), key=len)
+    best = [0.0] * (len(many) + 1)
+    for s in few:
+        row = [0.0]
+        for place, t in enumerate(many):
+            # max, 0 first: what is no intensity, such as NaN in a column, earns nothing.
+            row.append(max(row[-1], best[place] + max(0.0, 1.0 - abs(s - t))))
+        best = row
+    return best[-1]
 
 
 def length_reward(

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from degrade import __version__
 from degrade.errors import StoppedError, UserError
 from degrade.runs import WORK, Marker, Progress, Run, line, pretty, read_json, write_atomic
 from degrade.threads import host_threads
-from trainer import checkpoints, data, hf, models, preflight, reports, tiny
+from trainer import checkpoints, data, hf, machine, models, preflight, reports, tiny
 from trainer.callbacks import Log, Look
 from trainer.card import write_card
 from trainer.config import TINY, Config
@@ -109,7 +108,9 @@ class Stage:
             StoppedError: The disk is full.
         """
         hf.quiet()
-        self._trackers()
+        machine.has_trackers(self.config)
+        if not check_only:
+            machine.has_device(self.config)
         start = self._start()
         table = data.selected(
             data.read(self.config.data, self.config.data.split), self.config, self.kind
@@ -207,6 +208,7 @@ class Stage:
             texts = [
                 f"{data.prompt(data.question(row), target)}\n{data.completion(row, target)}"
                 for row in rows
+                if not data.misfit(row)  # the pre-flight refuses it
             ]
             part = folder.with_name(f".{BASE}.tmp")
             with _written(f"the {TINY} model", part):
@@ -251,7 +253,7 @@ class Stage:
         if self.config.watch.answer_every and hf.sharded():
             self._say("Sharded weights cannot answer during training: no looks at answers.")
         elif self.config.watch.answer_every:
-            callbacks.append(self._look(processor, log).callback())
+            callbacks.append(self._look(base, processor, log).callback())
         parts = Parts(
             model=models.load_model(base, self.config.model, train=True),
             processor=processor,
@@ -260,17 +262,19 @@ class Stage:
             arguments=self._arguments(base),
             callbacks=callbacks,
         )
-        trainer = self._make(parts)
+        with hf.refusals(self.kind, self.options.extra):
+            trainer = self._make(parts)
         transformers = hf.module("transformers")
         for shown in (transformers.PrinterCallback, transformers.ProgressCallback):
             trainer.remove_callback(shown)  # the log and the bar are ours
         trainer.keep = self.config.watch.keep
         return trainer
 
-    def _look(self, processor: Any, log: Log) -> Look:
+    def _look(self, base: str, processor: Any, log: Log) -> Look:
         config = self.config
-        table = data.read(config.data, config.data.watch_split)
-        rows = list(table.select(range(min(config.watch.rows, len(table)))))
+        limit = preflight.context(models.load_config(base, config.model))
+        looker = preflight.Preflight(config, "rl", processor, limit)  # prompts, and room to answer
+        rows = list(looker.watched(data.read(config.data, config.data.watch_split)))
         asked = [
             (
                 data.prompt(data.question(r), config.data.target),
@@ -317,14 +321,6 @@ class Stage:
             "dataloader_pin_memory": config.machine.device != "cpu",
             **dict(options.extra),
         }
-
-    def _trackers(self) -> None:
-        for name in self.config.watch.trackers:  # named as their packages are
-            if find_spec(name) is None:
-                raise UserError(
-                    f"The tracker {name} is not installed: pip install {name}, or take it out of "
-                    "watch.trackers."
-                )
 
     def _train(self, trainer: Any, log: Log) -> Path:
         """Train, from the last checkpoint where there is one, up to that of the last step."""

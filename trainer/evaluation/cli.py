@@ -51,7 +51,7 @@ def evaluate(
     ],
     dest: OutFolder,
     model: Annotated[
-        str, typer.Option(help="Folder of a model, name on the Hub, or at the endpoint.")
+        str, typer.Option(help="Folder of a run or a model, name on the Hub, or at the endpoint.")
     ] = DEFAULTS.model,
     answers: Annotated[
         list[Path] | None,

@@ -20,7 +20,8 @@ class EvaluateOptions(EndpointOptions):
     """How a model is examined; what an endpoint needs is in ``EndpointOptions``.
 
     Attributes:
-        model: A folder or a name on the Hub; of an endpoint the provider's name.
+        model: A folder, of a model or a training run, or a name on the Hub; of an endpoint the
+            provider's name.
         remote: Ask an endpoint.
         splits, tasks, limit: Which rows, see :meth:`trainer.evaluation.items.Benchmark.items`.
         prompt: Style of the prompt, or a YAML file.

@@ -28,9 +28,10 @@ class LocalModel:
 
     def __init__(self, options: EvaluateOptions) -> None:
         self._options = options
-        folder = Path(options.model)
+        self._path = models.of_run(options.model)
+        folder = Path(self._path)
         self.settings: dict[str, Any] = {
-            "model": options.model,
+            "model": self._path,
             "weights": digest(folder) if folder.is_dir() else "",
             "revision": options.revision,
             "dtype": options.dtype,
@@ -70,6 +71,10 @@ class LocalModel:
                 f"A batch of {len(batch)} does not fit into the device's memory: give a smaller "
                 "--batch or --max-pixels. What is answered is kept; the same command goes on."
             ) from None
+        except answers.REFUSALS as error:
+            if len(batch) > 1:  # one of them; the others are answered
+                return [said for one in batch for said in self._batch([one])]
+            return [Said(key=batch[0][0].key, status="failed", detail=f"prompt_refused: {error}")]
         return [
             Said(
                 key=ask.key,
@@ -92,15 +97,15 @@ class LocalModel:
         if dtype == "auto":
             dtype = "bfloat16" if device.type == "cuda" else "float32"
         config = ModelConfig(
-            path=options.model,
+            path=self._path,
             revision=options.revision,
             dtype=dtype,
             max_pixels=options.max_pixels,
             freeze=(),
         )
-        processor = models.load_processor(options.model, config)
+        processor = models.load_processor(self._path, config)
         try:
-            return models.load_model(options.model, config).to(device), processor
+            return models.load_model(self._path, config).to(device), processor
         except torch.OutOfMemoryError:
             raise StoppedError(
                 f"{options.model} does not fit into the memory of {device}."

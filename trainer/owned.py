@@ -1,0 +1,71 @@
+"""Arguments of TRL that ``extra`` may not set: another key has them, or a promise would break."""
+
+from __future__ import annotations
+
+_SHARDS = "use accelerate launch with a file of `degrade-cli train accelerate`"
+_RESUMES = "a run could not go on where it was"
+_HUB = "nothing is sent anywhere; push the finished model yourself"
+_UNWATCHED = "there are no rows to evaluate on; use watch.answer_every"
+_CONSTANT = "it has one value here"
+
+OWNED = {
+    "output_dir": "give OUT on the command line",
+    "max_length": "pictures would be cut; use sft.max_tokens, which refuses such rows",
+    "max_steps": "use steps",
+    "num_train_epochs": "use epochs",
+    "per_device_train_batch_size": "use batch",
+    "gradient_accumulation_steps": "use accumulation",
+    "gradient_checkpointing": "use checkpointing",
+    "learning_rate": "it has a key of its own",
+    "lr_scheduler_type": "use schedule",
+    "warmup_steps": "use warmup, a share",
+    "weight_decay": "it has a key of its own",
+    "num_generations": "use group",
+    "beta": "it has a key of its own",
+    "epsilon": "it has a key of its own",
+    "temperature": "it has a key of its own",
+    "max_completion_length": "use max_new_tokens",
+    "reward_weights": "use rewards",
+    "use_vllm": "use vllm",
+    "bf16": "use model.dtype",
+    "use_cpu": "use machine.device",
+    "seed": "it has a key of its own",
+    "report_to": "use watch.trackers",
+    "save_steps": "use watch.save_every",
+    "save_total_limit": "use watch.keep",
+    "logging_steps": "use watch.log_every",
+    "shuffle_dataset": "use curriculum",
+    "resume_from_checkpoint": "the same command goes on by itself",
+    "remove_unused_columns": "rewards need them",
+    "packing": "rows with pictures cannot be packed",
+    "fp16": "use model.dtype",
+    "log_completions": _CONSTANT,
+    "run_name": "use name",
+    "disable_tqdm": _CONSTANT,
+    "dataloader_num_workers": "use machine.workers",
+    "dataloader_pin_memory": "machine.device decides",
+    "completion_only_loss": _CONSTANT,
+    "chat_template_path": "the pre-flight counts tokens by the model's own template",
+    "model_init_kwargs": "use model",
+    "vllm_mode": "use vllm",
+    "vllm_server_base_url": "use vllm",
+    "vllm_gpu_memory_utilization": "use vllm",
+    "auto_find_batch_size": "batches would change in silence; use batch and accumulation",
+    "save_strategy": "use watch.save_every; the model comes from the last checkpoint",
+    "save_only_model": _RESUMES,
+    "save_on_each_node": _RESUMES,
+    "enable_jit_checkpoint": _RESUMES,
+    "ignore_data_skip": _RESUMES,
+    "load_best_model_at_end": _UNWATCHED,
+    "eval_strategy": _UNWATCHED,
+    "eval_on_start": _UNWATCHED,
+    "do_eval": _UNWATCHED,
+    "deepspeed": _SHARDS,
+    "fsdp": _SHARDS,
+    "fsdp_config": _SHARDS,
+    "push_to_hub": _HUB,
+    "hub_model_id": _HUB,
+    "hub_token": _HUB,
+    "log_completions_hub_repo": _HUB,
+}
+"""Argument -> what to do instead, or why not."""
