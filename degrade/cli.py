@@ -29,6 +29,7 @@ from degrade.console import (
     Resume,
     Workers,
     err,
+    flow_help,
     going_on,
     out,
     path,
@@ -384,6 +385,7 @@ for _command in (
     builders.demo,
 ):
     app.command()(_command)
+flow_help(app)
 
 
 if __name__ == "__main__":

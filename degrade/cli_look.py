@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from degrade import completion
-from degrade.console import AsJson, Quiet, out, path, print_json, progress_bar, say
+from degrade.console import AsJson, Quiet, flowed, out, path, print_json, progress_bar, say
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _operator_json(op: Operator) -> dict[str, Any]:
 
 def _show_operator(op: Operator) -> None:
     out.print(f"[bold]{op.name}[/]  {op.stage}, {op.family}, version {op.version}")
-    out.print(Text(f"\n{op.doc}\n"))
+    out.print(Text(f"\n{flowed(op.doc).replace('``', '`')}\n"))
     table = Table("argument", "range and unit", box=None)
     for argument in op.arguments:
         table.add_row(argument.name, argument.span)
