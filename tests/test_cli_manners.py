@@ -69,6 +69,13 @@ def test_every_command_has_an_example_that_is_understood(
         command.make_context(path[-1], words[len(path) :])  # raises where it is not understood
 
 
+@pytest.mark.parametrize(("path", "command"), NAMED)
+def test_help_breaks_lines_where_the_terminal_ends(path: tuple[str, ...], command: Any) -> None:
+    told, _, examples = command.help.partition("Examples:\n")
+    assert examples
+    assert not re.search(r"\S\n\S", told + examples)
+
+
 PLAIN = {("train", "accelerate")}
 """What prints one path, to be put into another command."""
 
