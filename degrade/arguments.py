@@ -15,6 +15,11 @@ from degrade.params import Choice, Draw, SeedMark, Severity, span
 Declaration = Severity | Draw | Choice | SeedMark
 
 
+def number(value: float) -> str:
+    """A bound of a parameter for people: ``0.02``, ``1,000,000``."""
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:g}"
+
+
 @dataclass(frozen=True)
 class Argument:
     """One declared argument of a kernel."""
@@ -28,9 +33,9 @@ class Argument:
         d = self.declaration
         match d:
             case Severity():
-                values = f"{d.mild:g} -> {d.severe:g}"
+                values = f"{number(d.mild)} -> {number(d.severe)}"
             case Draw():
-                values = f"{d.low:g} .. {d.high:g}"
+                values = f"{number(d.low)} .. {number(d.high)}"
             case Choice():
                 return " | ".join(d.kinds)
             case SeedMark():

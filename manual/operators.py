@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 from degrade import codecs, gallery, ops
+from degrade.arguments import number
 from degrade.families import families
 from degrade.params import Choice, Draw, SeedMark, Severity
 from degrade.registry import LICENSE, Operator
@@ -104,10 +105,10 @@ def parameters(op: Operator) -> str:
         match d:
             case Severity():
                 how, unit = "follows the intensity, 0 to 1", d.unit
-                bounds = f"{d.mild:g} to {d.severe:g}"
+                bounds = f"{number(d.mild)} to {number(d.severe)}"
             case Draw():
                 how, unit = "drawn once per picture", d.unit
-                bounds = f"{d.low:g} to {d.high:g}"
+                bounds = f"{number(d.low)} to {number(d.high)}"
             case Choice():
                 how, unit, bounds = "drawn once per picture", "", ", ".join(d.kinds)
             case SeedMark():

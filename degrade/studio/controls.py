@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from degrade.arguments import number
 from degrade.params import Choice, Draw, SeedMark, Severity, span
 from degrade.studio.chain import Step
 
@@ -51,7 +52,7 @@ def controls(step: Step) -> list[Control]:
         told, value = name.replace("_", " "), now[name]
         match d:
             case Severity():
-                ends = f"{d.at(0.0, side):g} to {d.at(1.0, side):g}"
+                ends = f"{number(d.at(0.0, side))} to {number(d.at(1.0, side))}"
                 low, high = _limits(d, side)
                 label, info = f"{told} ({d.unit})", f"Follows the intensity: {ends}."
                 by = 1.0 if d.integer else _fine(abs(d.at(1.0, side) - d.at(0.0, side)))
