@@ -80,9 +80,9 @@ def test_a_password_of_bytes_that_are_no_text_is_one() -> None:
     assert answered(basic("p"), password=os.fsdecode(b"p\xfc")) == 401
 
 
-@pytest.mark.parametrize("name", [b"host", b"origin"])
-def test_an_address_that_is_none_is_refused(name: bytes) -> None:
-    assert answered(basic(PASSWORD), more=((name, b"http://["),)) == 403
+@pytest.mark.parametrize("header", [(b"host", b"["), (b"origin", b"http://[")])
+def test_an_address_that_is_none_is_refused(header: tuple[bytes, bytes]) -> None:
+    assert answered(basic(PASSWORD), more=(header,)) == 403
 
 
 def test_a_variable_that_is_not_set_is_refused() -> None:
