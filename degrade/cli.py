@@ -29,6 +29,7 @@ from degrade.console import (
     Resume,
     Workers,
     err,
+    flow_help,
     going_on,
     out,
     path,
@@ -40,6 +41,7 @@ from degrade.console import (
 )
 from degrade.errors import HaltedError, StoppedError, UserError
 from degrade.storage import PATIENCE
+from degrade.urls import protocol_of
 from trainer import cli as trainer
 
 CLUSTER = "Cluster"
@@ -335,6 +337,10 @@ def report(
     from degrade.storage import place
 
     evaluated = trainer.is_evaluation(Path(folders[0]))
+    if not protocol_of(folders[0]) and not path(folders[0]).exists():
+        raise UserError(
+            f"There is no folder {folders[0]}. Give what `synth`, `build` or `evaluate` wrote."
+        )
     others = {"samples", "source"} if evaluated else {"name", "bench", "unseen", "failures"}
     given = [o for o in sorted(others) if _said(ctx, o)]
     what = "an evaluation" if evaluated else "a run or data set"
@@ -384,6 +390,7 @@ for _command in (
     builders.demo,
 ):
     app.command()(_command)
+flow_help(app)
 
 
 if __name__ == "__main__":

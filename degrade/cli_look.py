@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from degrade import completion
-from degrade.console import AsJson, Quiet, out, path, print_json, progress_bar, say
+from degrade.console import AsJson, Quiet, flowed, out, path, print_json, progress_bar, say
 from degrade.errors import UserError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def list_operators(
         for heading in ("stage", "operator", "seed", "formula"):
             table.add_column(heading, overflow="fold")
         for op in chosen:
-            table.add_row(op.stage, op.name, "yes" if op.arguments else "no", op.summary)
+            table.add_row(op.stage, op.name, "yes" if op.arguments else "no", _plain(op.summary))
         out.print(table)
     else:
         table = Table(title=f"{len(chosen)} operators", title_justify="left", box=None)
@@ -122,16 +122,21 @@ def _operator_json(op: Operator) -> dict[str, Any]:
     }
 
 
+def _plain(doc: str) -> str:
+    """A docstring's text as a terminal shows code: between single backticks."""
+    return doc.replace("``", "`")
+
+
 def _show_operator(op: Operator) -> None:
     out.print(f"[bold]{op.name}[/]  {op.stage}, {op.family}, version {op.version}")
-    out.print(Text(f"\n{op.doc}\n"))
+    out.print(Text(f"\n{_plain(flowed(op.doc))}\n"))
     table = Table("argument", "range and unit", box=None)
     for argument in op.arguments:
         table.add_row(argument.name, argument.span)
     if op.arguments:
         out.print(table)
     if op.off_scale:
-        out.print(Text(f"\nOff the common scale of severity: {op.off_scale}"))
+        out.print(Text(f"\nOff the common scale of severity: {_plain(op.off_scale)}"))
     out.print(f"\nGradients to the input: {'yes' if op.differentiable else 'no'}")
     for ref in op.refs:
         out.print(Text(f"- {ref}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import shlex
 import signal
@@ -134,6 +135,21 @@ DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Count requests, tokens, cost.", rich_help_panel=LIMITS),
 ]
+
+
+def flowed(text: str) -> str:
+    """A docstring whose paragraphs break where the terminal ends, not where the source does."""
+    return "\n\n".join(" ".join(part.split()) for part in inspect.cleandoc(text).split("\n\n"))
+
+
+def flow_help(app: typer.Typer) -> None:
+    """Let the help of all commands flow: typer keeps the line breaks of docstrings."""
+    for command in app.registered_commands:
+        text = flowed(command.help or inspect.getdoc(command.callback) or "")
+        command.help = text.replace("Examples: degrade-cli", "Examples:\ndegrade-cli")
+    for group in app.registered_groups:
+        if group.typer_instance:
+            flow_help(group.typer_instance)
 
 
 def say(text: str, style: str = "") -> None:

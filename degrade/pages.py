@@ -13,9 +13,10 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _ASSETS = resources.files("degrade") / "assets"
+_CODE = re.compile(r"``(.+?)``", re.DOTALL)
 _MARKED = re.compile(r"([\\`*_{}\[\]<>#|~!])")
 
 
@@ -55,6 +56,11 @@ def visible(given: Any) -> str:
 def markdown_text(text: Any) -> str:
     """A text as Markdown that shows it as it is, on one line."""
     return _MARKED.sub(r"\\\1", " ".join(visible(text).split()))
+
+
+def coded(text: str) -> Markup:
+    """A text of a docstring for HTML: what stands between double backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(visible(text)))))
 
 
 def data_uri(data: bytes, kind: str) -> str:
@@ -98,6 +104,6 @@ def render(package: str, name: str, shown: Mapping[str, Any]) -> str:
         # What is shown goes through one filter or the other, whatever the template says.
         finalize=(lambda v: v if hasattr(v, "__html__") else visible(v)) if html else None,
     )
-    made.filters |= {"uri": data_uri, "md": markdown_text}
+    made.filters |= {"coded": coded, "uri": data_uri, "md": markdown_text}
     made.globals |= {"asset": asset, "policy": policy}
     return made.get_template(name).render(shown)

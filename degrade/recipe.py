@@ -206,7 +206,11 @@ class Recipe(Record):
             chosen = chosen._keeping(lambda name: name in kept)
             if not chosen.operators:  # types of several operators may have one of each half
                 what = "type" if self.types else "operator"
-                raise UserError(f"Recipe {self.name!r} has no {what} of the {half} families.")
+                which = f", narrowed to {', '.join(only)}," if only else ""
+                raise UserError(
+                    f"Recipe {self.name!r}{which} has no {what} of the {half} families: "
+                    "`degrade-cli families` lists them."
+                )
         if intensity is not None and self.types:
             raise UserError(
                 f"Recipe {self.name!r} has severities of its own ({', '.join(self.severities)}): "

@@ -36,6 +36,7 @@ WIDE = {"calibration.md", "severity.md", "speed.md", "published.md"}
 
 _LINK = re.compile(r"(\]\()(?!\w+:|#)([^)#\s]+)(#[^)]*)?\)")
 _NUMBERS = re.compile(r"<td>([\d.,+%/\[\] -]+)</td>")
+_SHORT = re.compile(r"<code>([^<]{1,22})</code>")
 _ROLE = re.compile(r":(?:mod|class|func|meth|data|attr):<code>(~?)([\w.]+)</code>")
 
 
@@ -83,14 +84,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn the roles in docstrings into links, and keep cells of numbers on one line."""
+    """Turn the roles in docstrings into links, and keep numbers and short code on one line."""
 
     def linked(match: re.Match[str]) -> str:
         name = match[2]
         shown = name.rpartition(".")[2] if match[1] else name
         return f'<autoref identifier="{name}" optional><code>{shown}</code></autoref>'
 
-    return _NUMBERS.sub(r'<td class="numbers">\1</td>', _ROLE.sub(linked, html))
+    html = _NUMBERS.sub(r'<td class="numbers">\1</td>', _ROLE.sub(linked, html))
+    return _SHORT.sub(r'<code class="short">\1</code>', html)
 
 
 def on_post_build(config: MkDocsConfig) -> None:

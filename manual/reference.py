@@ -107,13 +107,13 @@ def _summaries(text: str, group: Any) -> str:
 
 
 def examples_fenced(text: str) -> str:
-    """The help with the examples of its commands as blocks of code."""
+    """The help with the examples of its commands, which stand last, as blocks of code."""
 
     def fenced(match: re.Match[str]) -> str:
         lines = [line.strip() for line in match[1].splitlines() if line.strip()]
         return "**Examples**:\n\n```bash\n" + "\n".join(lines) + "\n```\n\n"
 
-    return re.sub(r"^Examples?:\n((?:(?: {2,}.*)?\n)+)", fenced, text, flags=re.MULTILINE)
+    return re.sub(r"^Examples:\n(.*?)(?=^\*\*)", fenced, text, flags=re.MULTILINE | re.DOTALL)
 
 
 def _module(name: str) -> str:

@@ -31,6 +31,14 @@ UNNAMED = """
   })
   .map(e => e.outerHTML.slice(0, 200))
 """
+CUT = """
+() => [...document.querySelectorAll('input')].filter(e => e.checkVisibility()).filter(e => {
+    const arrow = e.parentElement.querySelector(':scope > .icon-wrap');
+    const end = e.getBoundingClientRect().right - parseFloat(getComputedStyle(e).paddingRight);
+    return (e.type === 'number' && e.scrollWidth > e.clientWidth)
+      || (arrow && arrow.getBoundingClientRect().left < end - 4);
+  }).map(e => e.value)
+"""
 _FOCUSED = """
 (e => (e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || '').trim())
 (document.activeElement)
@@ -118,6 +126,11 @@ def fits(page: Any) -> bool:
 def unnamed(page: Any) -> list[str]:
     """Controls and pictures in view that a screen reader would find no name for."""
     return list(page.evaluate(UNNAMED))
+
+
+def cut(page: Any) -> list[str]:
+    """Numbers in view that their boxes cut off, and choices that reach under a list's arrow."""
+    return list(page.evaluate(CUT))
 
 
 def tabbed(page: Any, most: int) -> list[str]:

@@ -35,6 +35,11 @@ def test_one_operator_in_full() -> None:
     done = cli("ops", "motion blur")
     assert "angle" in done.stdout
     assert "degrees" in done.stdout
+    told, written = done.stdout.splitlines(), ops.get("motion_blur").doc.split("\n\n")[1]
+    start = next(i for i, line in enumerate(told) if line.startswith("The line is `length`"))
+    flowed = told[start : told.index("", start)]
+    assert " ".join(" ".join(flowed).split()) == " ".join(written.replace("``", "`").split())
+    assert all(len(line) > 60 for line in flowed[:-1]), "lines end where the terminal does"
 
 
 def test_recipes_lists_the_presets_and_prints_one_to_start_from(tmp_path: Path) -> None:

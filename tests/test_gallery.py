@@ -30,6 +30,10 @@ def test_every_operator_is_shown_with_its_pictures_and_sources(name: str, page: 
     told = html.unescape(card)
     assert all(ref in told for ref in op.refs)
     assert all(f"<code>{a.name}</code> {a.span}" in told for a in op.arguments)
+    paragraphs = re.findall("<p>(.*?)</p>", told.partition("<details>")[2], re.DOTALL)
+    model = gallery.model(op).replace("``", "").split("\n\n")
+    assert [re.sub("</?code>", "", shown) for shown in paragraphs[: len(model)]] == model
+    assert "``" not in told
     assert op.stage in told
     assert op.license in told
     assert op.off_scale in told

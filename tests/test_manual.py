@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from degrade import gallery, ops
-from manual import formulas, operators, reference, remote
+from manual import formulas, hooks, operators, reference, remote
 from tests.pages_help import ROOT, blocks
 from tests.pages_shell import commands, parse
 
@@ -37,6 +38,18 @@ def test_the_index_and_the_navigation_have_every_operator_once() -> None:
         assert text.count(f'href="{name}.md"') == 2  # the picture and its name
         assert text.count(f"[`{name}`]({name}.md)") == 1
         assert nav.count(f"/{name}.md'") == 1
+
+
+def test_short_code_stays_on_one_line() -> None:
+    nothing: Any = None
+    made = hooks.on_page_content(
+        "<p><code>--overwrite</code> <code>degrade-cli synth photos out</code></p>",
+        nothing,
+        nothing,
+        nothing,
+    )
+    assert '<code class="short">--overwrite</code>' in made
+    assert "<code>degrade-cli synth photos out</code>" in made
 
 
 def test_the_navigation_has_every_page() -> None:

@@ -211,8 +211,10 @@ def test_the_halves_part_every_recipe() -> None:
     assert sorted(common.operators + uncommon.operators) == sorted(r.operators)
     assert {half_of(ops.get(n).family) for n in uncommon.operators} == {"uncommon"}
     alone = r.narrowed(["lens_blur"])
-    with pytest.raises(UserError, match="no operator of the uncommon families"):
+    with pytest.raises(UserError, match="'robust-r1' has no operator of the uncommon families"):
         alone.narrowed(half="uncommon")
+    with pytest.raises(UserError, match="narrowed to lens_blur, has no operator of the uncommon"):
+        r.narrowed(["lens_blur"], half="uncommon")
 
 
 def test_a_type_of_both_halves_is_in_neither(tmp_path: Path) -> None:

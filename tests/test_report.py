@@ -53,6 +53,11 @@ def test_the_page_is_whole_and_asks_for_nothing(kind: str, made: dict[str, Path]
     assert len(found.of("input")) >= 3
 
 
+def test_the_map_explains_pale_rows_only_where_it_can_have_some(made: dict[str, Path]) -> None:
+    assert "pale row" not in words(text_of(made["folder"], 0))
+    assert "pale row: none in the split" in words(text_of(made["data"], 0))
+
+
 def test_counts_are_those_of_the_rows(made: dict[str, Path]) -> None:
     lines = (made["folder"] / "metadata.jsonl").read_text().splitlines()
     applied = [json.loads(line)["applied"] for line in lines]

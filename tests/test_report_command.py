@@ -89,6 +89,14 @@ def test_what_is_nothing_or_not_finished_is_refused(made: dict[str, Path], tmp_p
         page.made(tmp_path / "out", 3)
 
 
+@pytest.mark.parametrize("more", [(), ("--failures", 3), ("another",)])
+def test_a_folder_that_is_not_there_is_said_before_all_else(more: Any, tmp_path: Path) -> None:
+    done = report(tmp_path / "none", *more)
+    assert isinstance(done.exception, UserError)
+    assert "There is no folder" in str(done.exception)
+    assert "`evaluate`" in str(done.exception)
+
+
 def test_damage_is_named(made: dict[str, Path], tmp_path: Path) -> None:
     out = Path(shutil.copytree(made["folder"], tmp_path / "out"))
     (out / "metadata.jsonl").write_text('{"id": "a"}\n')

@@ -266,6 +266,14 @@ def test_texts_of_a_visitor_stay_texts() -> None:
     assert "'<img src=x>.jpg'" in texts.command(Chain(320).add("rain"), photo.name)
 
 
+def test_what_an_operator_says_is_shown_without_marks_of_the_source() -> None:
+    chain = Chain(320).add("impulse_noise")
+    grid = grid_tab.grid(photos.shipped(MOST), chain, "impulse_noise", (0.5,))
+    for shown in (looks.title(1, chain), grid):
+        assert "a <code>fraction</code> of the values" in shown
+        assert "``" not in shown
+
+
 def test_the_grid_has_the_intensities_asked_for() -> None:
     photo = photos.shipped(MOST)
     made = Chain(photo.side).add("motion_blur").set_value(1, "angle", 12.0)

@@ -124,7 +124,8 @@ def test_every_tab_fits_and_every_control_has_a_name(
 ) -> None:
     with help_.window(browser, studio.address, size) as (page, seen):
         ready(page)
-        add(page, "spatter")
+        add(page, "rain")
+        assert not help_.cut(page)
         for name, there in (
             ("Degrade", ".dg-step"),
             ("Ask", "[placeholder='What is on the table?']"),

@@ -95,6 +95,7 @@ def not_a_number(entry: Entry) -> Entry:
         (other_answer, "answer"),
         (row_with(answer=""), "no_answer"),
         (row_with(answer="4"), "answer"),
+        (row_with(choices=("Red.", "red", "blue"), answer="red", answer_as="text"), "answer"),
         (row_with(types=()), "types"),
         (row_with(depth_target=0), "depth"),
         (not_a_number, "columns"),

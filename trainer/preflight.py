@@ -220,6 +220,11 @@ class Preflight:
             raise _BadRowError("no_answer", "it has no answer")
         if row["choices"] and data.question(row).answer_index is None:
             raise _BadRowError("answer", f"its answer {row['answer']!r} is none of its choices")
+        if not same_answer(row["answer"], row["answer"], row["choices"] or (), row["answer_as"]):
+            # No reply can be told right: nothing is left of the answer without its punctuation, or
+            # another choice differs from it in case and punctuation alone.
+            what = "two of its choices read" if row["choices"] else "there is no word in its answer"
+            raise _BadRowError("answer", f"{what} {row['answer']!r}")
         if self._config.data.target == "answer":
             return
         self._types(row)

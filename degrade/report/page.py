@@ -177,8 +177,9 @@ def _plots(tally: Tally) -> list[Plot]:
         ),
         Plot(
             plots.svg(plots.intensities(maps, tally.names)),
-            "How many pictures have an operator at each tenth of the intensities; gray: none in "
-            "the split." + note,
+            "How many pictures have an operator at each tenth of the intensities"
+            + ("; a pale row: none in the split." if len(few) > 1 else ".")
+            + note,
             Table.of("Pictures by operator and intensity", ["operator", *tenths], each),
             len(few) > 1,
         ),

@@ -16,7 +16,7 @@ from degrade.studio.controls import Control, controls
 from degrade.studio.photos import Photo
 from degrade.studio.shelf import Shelf
 
-ALL = "all stages"
+ALL = "all"
 
 
 class EditTab:

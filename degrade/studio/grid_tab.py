@@ -7,6 +7,7 @@ from typing import Any
 from degrade import ops
 from degrade.errors import UserError
 from degrade.images import reduced
+from degrade.pages import coded
 from degrade.sheet import INTENSITIES
 from degrade.studio import pieces, pixels
 from degrade.studio.chain import Chain, fixed
@@ -101,7 +102,7 @@ def grid(photo: Photo, chain: Chain, name: str, intensities: list[float]) -> str
         f"degrade-cli preview {quoted(photo.name)} sheet.png --op {op.name} --seed {chain.seed}\n"
     )
     return (
-        f'<p class="dg-note">{pieces.text(op.summary)} Made{size or " at full size"}; values are '
+        f'<p class="dg-note">{coded(op.summary)} Made{size or " at full size"}; values are '
         f'for the whole picture.</p><div class="dg-grid">{"".join(cells)}</div>'
         + ("" if drawn else pieces.takeaway("Copy as command", command))
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from degrade.errors import UserError
+from degrade.pages import coded
 from degrade.schema import describe
 from degrade.studio import pieces, pixels, texts
 from degrade.studio.chain import Chain
@@ -124,7 +125,7 @@ def title(number: int, chain: Chain) -> str:
     return (
         f'<div class="dg-step-head"><h3><span>{number}</span> {pieces.text(op.label)}'
         f" <small>{pieces.text(op.stage)}</small></h3>"
-        f'<p class="dg-note">{pieces.text(op.summary)}</p></div>'
+        f'<p class="dg-note">{coded(op.summary)}</p></div>'
     )
 
 
