@@ -14,7 +14,7 @@ from annotate.rows import Rows
 from degrade.errors import UserError
 from degrade.places import threads_between
 from degrade.runs import Progress
-from degrade.storage import Place
+from degrade.storage import Place, inside
 from degrade.threads import host_threads
 
 __all__ = ["AnnotateOptions", "annotate_run", "estimate_run", "write_chains"]
@@ -56,6 +56,7 @@ def annotate_run(
         UserError: A mistake of the caller's, in the words of the command line.
         StoppedError: The endpoint, the budget or the disk; what is paid for is kept.
     """
+    _outside(dest, run)
     rows = Rows(run, questions, source)
     if options.writer == "offline":
         threads = workers or threads_between(host_threads(), run, rows.source, dest)
@@ -93,8 +94,18 @@ def estimate_run(
             "A dry run counts what a model would be asked, and the offline writer asks none: "
             "give --writer llm."
         )
+    _outside(dest, run)
     gateway, asking = _model(options, dest, lambda text: None)
     return gateway.estimate(asking, Rows(run, questions, source))
+
+
+def _outside(dest: Place, run: Place) -> None:
+    """Refuse chains within a run: replacing the run would take them along, paid answers and all."""
+    if inside(dest, run):
+        raise UserError(
+            f"The output folder {dest} lies inside the run {run}: what replaces the run would take "
+            "the chains along. Give a folder outside of it, such as one beside it."
+        )
 
 
 def _model(

@@ -122,7 +122,7 @@ def build_dataset(
     command += f" --seed {seed}" if seed is not None else ""
     folder = place(dest, patience)
     made = Build(
-        chosen,
+        chosen.patient(patience),
         base,
         folder,
         stage,
@@ -237,7 +237,7 @@ def build_benchmark(
         command += "".join(f" --{name} {value}" for value in values if value is not None)
     folder = place(dest, patience)
     made = benchmark.BenchmarkBuild(
-        chosen,
+        chosen.patient(patience),
         base,
         folder,
         lambda here: write_card(here, command),

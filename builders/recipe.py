@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -21,6 +22,7 @@ from degrade.images import Encoding
 from degrade.plans import GRID, GridIntensity
 from degrade.recipe import Recipe
 from degrade.schema import AnswerForm, Record
+from degrade.storage import Remote
 
 _PRESETS = resources.files("builders") / "recipes"
 
@@ -124,6 +126,15 @@ class BuildRecipe(Record):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"two sources are named {twice[0]!r}; give each a 'name' of its own")
         return self
+
+    def patient(self, seconds: float) -> Self:
+        """The same, where sources on a store are asked for so long; of no influence on rows."""
+        sources = []
+        for spec in self.sources:
+            stores = {name: value for name, value in spec if isinstance(value, Remote)}
+            waits = {name: replace(value, patience=seconds) for name, value in stores.items()}
+            sources.append(spec.model_copy(update=waits))
+        return self.model_copy(update={"sources": tuple(sources)})
 
 
 class DatasetRecipe(BuildRecipe):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from degrade.errors import StoppedError, UserError
-from degrade.storage import Place, Remote
+from degrade.storage import Place, Remote, concerned
 
 _REQUESTS = 16  # at a time, where whole files are fetched
 _WAITING = 4  # threads a core where pictures come from or go to a store: most of them wait for it
@@ -63,6 +63,8 @@ def fetched(folder: Place) -> Iterator[Path]:
                 for _ in pool.map(fetch, folder.walk()):
                     pass
         except OSError as error:
-            raise StoppedError(f"Stopped: {error.strerror or error} ({folder}).") from error
+            raise StoppedError(
+                f"Stopped: {error.strerror or error} ({concerned(error, folder)})."
+            ) from error
         whole.mkdir(exist_ok=True)
         yield whole

@@ -24,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from degrade.errors import StoppedError, UserError
 from degrade.leases import check, held
 from degrade.schema import Record
-from degrade.storage import Place, publish, scratch
+from degrade.storage import Place, concerned, publish, scratch
 from degrade.threads import bounded_map
 
 WORK, PLAN, LOCK = ".work", "plan.json", ".lock"
@@ -125,7 +125,8 @@ class Run(Generic[S]):
         if self.out.exists() and not self.out.is_dir():
             raise UserError(f"{self.out} is a file. Give a folder to write.")
         try:
-            created = not self.out.exists()
+            lineage = (self.out, *self.out.parents) if isinstance(self.out, Path) else ()
+            created = [folder for folder in lineage if not folder.exists()]
             self.out.mkdir(parents=True, exist_ok=True)
             with held(self.out / LOCK):
                 try:
@@ -134,14 +135,15 @@ class Run(Generic[S]):
                     self._forget()
                     raise
                 finally:
-                    if created and isinstance(self.out, Path):
+                    if created:
                         (self.out / LOCK).unlink(missing_ok=True)
-                        if not any(self.out.iterdir()):
-                            self.out.rmdir()
+                    with suppress(OSError):  # up to the first that holds something
+                        for folder in created:
+                            folder.rmdir()
         except OSError as error:
             raise StoppedError(
-                f"Stopped: {error.strerror or error} ({self.out}). Nothing already written is "
-                "lost; mend that and give the same command to go on."
+                f"Stopped: {error.strerror or error} ({concerned(error, self.out)}). Nothing "
+                "already written is lost; mend that and give the same command to go on."
             ) from error
 
     def _open(self, overwrite: bool, resume: bool) -> bool:

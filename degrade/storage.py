@@ -36,7 +36,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "s3": {"config_kwargs": {"retries": {"total_max_attempts": 1}}, "max_concurrency": 1},
 }
 _FINAL = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}  # of this machine's disk; no store says them
 _FINAL_ERRNOS = {errno.EINVAL, errno.EPERM, errno.ENAMETOOLONG, errno.EMSGSIZE, errno.ENOSYS}
+_FINAL_ERRNOS |= _NO_ROOM
 _MISTAKES = (TypeError, ValueError, LookupError, AttributeError, NotImplementedError)
 _NO_KEYS = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
 
@@ -56,7 +58,8 @@ class Remote:
     patience: float = PATIENCE
 
     def __str__(self) -> str:
-        return f"{self.protocol}://{self.path.lstrip('/')}"
+        head = f"{self.protocol}://"  # which http keeps in its paths
+        return self.path if self.path.startswith(head) else head + self.path.lstrip("/")
 
     def __truediv__(self, name: str) -> Remote:
         return replace(self, path=f"{self.path.rstrip('/')}/{name}")
@@ -173,8 +176,17 @@ class Remote:
 
         Raises:
             FileNotFoundError: There is none.
+            StoppedError: This machine has no room for it.
         """
-        self._call("get_file", self.path, str(local))
+        try:
+            self._call("get_file", self.path, str(local))
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            raise StoppedError(
+                f"Stopped: {error.strerror or error} ({concerned(error, self)}). Nothing already "
+                "written is lost; mend that and give the same command to go on."
+            ) from error
 
     def open(self, mode: str = "r", encoding: str | None = None) -> Any:
         """Read it as a stream, of a local copy: so that no connection breaks in the middle.
@@ -240,7 +252,7 @@ class Remote:
                     raise StoppedError(
                         f"{self} could not be reached for {self.patience:g} s "
                         f"({type(error).__name__}: {error}). Nothing already written is lost: give "
-                        "the same command to go on, or more --patience."
+                        "the same command to go on; where it has --patience, with more of it."
                     ) from error
             time.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -273,6 +285,7 @@ def place(text: str | Path, patience: float = PATIENCE) -> Place:
     protocol = protocol_of(url)
     if not protocol:
         return local(url)
+    url = protocol + url[len(protocol) :]  # fsspec knows them in small letters alone
     if re.search(r"[*?\[]", url):
         raise UserError(f"{url} is a pattern. Give a folder; all below it is taken.")
     path = str(_class(protocol)._strip_protocol(url)).rstrip("/")
@@ -341,6 +354,16 @@ def scratch(target: Place) -> Path:
     handle, name = tempfile.mkstemp(prefix="degrade-", suffix=f"-{short}")
     os.close(handle)
     return Path(name)
+
+
+def concerned(error: OSError, target: Place) -> str:
+    """What a file that could not be read or written is about, in words.
+
+    What goes to or comes from a store lies on this machine first, so that its disk may be full.
+    """
+    if isinstance(target, Remote) and error.errno in _NO_ROOM:
+        return f"{tempfile.gettempdir()}, through which {target} goes; TMPDIR sets another folder"
+    return str(target)
 
 
 def publish(written: Path, target: Place) -> None:

@@ -141,7 +141,7 @@ def test_training_rows_on_a_store_are_those_of_a_folder(
         assert s3.line.passed - passed < 10_000
         with pytest.raises(UserError, match=r"split other of s3:.*it has only test_seen"):
             training.read(there, "other")
-        with pytest.raises(UserError, match="it has only no Parquet files"):
+        with pytest.raises(UserError, match=r"no Parquet files in s3://bucket/none/data; give"):
             training.read(there.model_copy(update={"path": "s3://bucket/none"}), "train")
 
 

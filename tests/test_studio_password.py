@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -25,7 +26,12 @@ def basic(password: str, name: str = "anyone") -> bytes:
     return b"Basic " + base64.b64encode(f"{name}:{password}".encode())
 
 
-def answered(header: bytes | None, path: str = "/") -> int:
+def answered(
+    header: bytes | None,
+    path: str = "/",
+    password: str = PASSWORD,
+    more: tuple[tuple[bytes, bytes], ...] = (),
+) -> int:
     """The status that a guard with the password gives."""
     sent: list[dict[str, Any]] = []
 
@@ -38,9 +44,9 @@ def answered(header: bytes | None, path: str = "/") -> int:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    headers = [] if header is None else [(b"authorization", header)]
+    headers = [*more] if header is None else [(b"authorization", header), *more]
     scope = {"type": "http", "method": "GET", "path": path, "headers": headers}
-    asyncio.run(Guard(page, upload_mb=1, password=PASSWORD)(scope, receive, send))
+    asyncio.run(Guard(page, upload_mb=1, password=password)(scope, receive, send))
     return int(sent[0]["status"])
 
 
@@ -66,6 +72,17 @@ def test_without_the_password_nothing_is_answered(header: bytes | None) -> None:
 def test_with_the_password_and_any_name_the_page_is_answered() -> None:
     assert answered(basic(PASSWORD)) == answered(basic(PASSWORD, "")) == 200
     assert answered(basic(PASSWORD).replace(b"Basic", b"basic")) == 200
+
+
+def test_a_password_of_bytes_that_are_no_text_is_one() -> None:
+    given = b"Basic " + base64.b64encode(b"me:p\xfc")
+    assert answered(given, password=os.fsdecode(b"p\xfc")) == 200
+    assert answered(basic("p"), password=os.fsdecode(b"p\xfc")) == 401
+
+
+@pytest.mark.parametrize("header", [(b"host", b"["), (b"origin", b"http://[")])
+def test_an_address_that_is_none_is_refused(header: tuple[bytes, bytes]) -> None:
+    assert answered(basic(PASSWORD), more=(header,)) == 403
 
 
 def test_a_variable_that_is_not_set_is_refused() -> None:

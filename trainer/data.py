@@ -90,7 +90,9 @@ def _load(datasets: Any, config: DataConfig, split: str) -> Any:
     chosen = [p for p in names if p.name.startswith((f"{split}-", f"{split}_"))]
     if not chosen:
         found = sorted({p.name.partition("-")[0] for p in names})
-        raise ValueError(f"it has only {', '.join(found) or 'no Parquet files'}")
+        if found:
+            raise ValueError(f"it has only {', '.join(found)}")
+        raise ValueError(f"no Parquet files in {folder / 'data'}; give what a build wrote")
     files = list(map(str, chosen))
     if isinstance(folder, Remote):  # kept in the cache of `datasets` while the store's are the same
         files = folder.patiently(lambda: datasets.DownloadManager().download(files))

@@ -70,7 +70,7 @@ class Guard:
         self, app: Any, upload_mb: float, hosts: Collection[str] = (), password: str = ""
     ) -> None:
         self.app, self.upload = app, int(upload_mb * 2**20) + _SLACK
-        self.hosts, self.password = hosts, password.encode()
+        self.hosts, self.password = hosts, password.encode(errors="surrogateescape")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The interface of ASGI."""
@@ -153,10 +153,14 @@ class Guard:
     def _elsewhere(self, headers: Mapping[bytes, bytes]) -> bytes:
         """Why a request on loopback comes from elsewhere; empty where it does not."""
         host, origin = headers.get(b"host", b""), headers.get(b"origin")
-        called = urlsplit(b"//" + host).hostname or b""
+        try:
+            called = urlsplit(b"//" + host).hostname or b""
+            sender = urlsplit(origin or b"").netloc
+        except ValueError:  # such as a bracket without its other
+            return b"no such address"
         if self.hosts and called.decode("latin-1") not in self.hosts:
             return b"call the studio by the address that it says"
-        if self.hosts and origin is not None and urlsplit(origin).netloc != host:
+        if self.hosts and origin is not None and sender != host:
             return b"another page may not use the studio"
         return b""
 
