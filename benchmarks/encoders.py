@@ -1,10 +1,12 @@
-"""How long lossless encoders take for degraded pictures, and how large their files are.
+"""How long lossless encoders take for degraded pictures, and how large their files are; and how
+long decoders of JPEG take for the sources.
 
     python benchmarks/encoders.py
-    pip install imagecodecs fpng-py      # compared too where they are there
+    pip install imagecodecs fpng-py simplejpeg      # compared too where they are there
 
-512x512 crops of the photographs through the `robust-r1` recipe; processor time of one thread, the
-least of three rounds. Every encoder's files are decoded and compared with the pixels.
+512x512 crops of the photographs, for encoders through the `robust-r1` recipe; processor time of one
+thread, the least of three rounds. Every encoder's files are decoded and compared with the pixels;
+of a decoder the largest difference from Pillow's pixels is told.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ import io
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +34,8 @@ from degrade.images import Pixels
 from degrade.runtime import keep_freed_memory
 
 Encoder = Callable[[Pixels], bytes]
+Decoder = Callable[[bytes], Pixels]
+ROUNDS = 3
 
 
 def pillow(kind: str, **options: int | bool) -> Encoder:
@@ -49,6 +54,29 @@ def opencv(*options: int) -> Encoder:
         return bytes(cv2.imencode(".png", bgr, given)[1])
 
     return encode
+
+
+def with_pillow(data: bytes) -> Pixels:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def with_opencv(data: bytes) -> Pixels:
+    made = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return np.asarray(made, np.uint8)
+
+
+def decoders() -> dict[str, Decoder]:
+    found: dict[str, Decoder] = {
+        "images.decode": lambda data: images.decode(data, 10**6).pixels,
+        "Pillow alone": with_pillow,
+        "OpenCV": with_opencv,
+    }
+    for name, function in (("imagecodecs", "jpeg8_decode"), ("simplejpeg", "decode_jpeg")):
+        try:
+            found[name] = getattr(importlib.import_module(name), function)
+        except ImportError:
+            print(f"{name} is not installed", file=sys.stderr)
+    return found
 
 
 def encoders() -> dict[str, Encoder]:
@@ -80,16 +108,31 @@ def encoders() -> dict[str, Encoder]:
     return found
 
 
-def pictures(count: int) -> list[Pixels]:
-    chosen, device, made = recipe.load("robust-r1"), torch.device("cpu"), []
-    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+def sources(count: int) -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
         make_sources(Path(folder) / "src", count, 512)
-        for path in sorted((Path(folder) / "src").iterdir()):
-            clean = images.decode(path.read_bytes(), 10**6).pixels
-            (variant,) = chosen.draw(path.name, 0, 512)
+        return [path.read_bytes() for path in sorted((Path(folder) / "src").iterdir())]
+
+
+def degraded(files: list[bytes]) -> list[Pixels]:
+    chosen, device, made = recipe.load("robust-r1"), torch.device("cpu"), []
+    with torch.inference_mode():
+        for number, data in enumerate(files):
+            clean = images.decode(data, 10**6).pixels
+            (variant,) = chosen.draw(f"{number:05d}.jpg", 0, 512)
             batch = codecs.from_pixels([clean], device)
             made += codecs.to_pixels(pipeline.run(batch, [variant.applied]))
     return made
+
+
+def timed(function: Callable[[Any], Any], items: Sequence[Any]) -> tuple[float, list[Any]]:
+    """Milliseconds an item, and what came of them."""
+    rounds = []
+    for _ in range(ROUNDS):
+        start = time.thread_time()
+        made = [function(item) for item in items]
+        rounds.append(time.thread_time() - start)
+    return 1e3 * min(rounds) / len(items), made
 
 
 def main() -> None:
@@ -99,19 +142,23 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     keep_freed_memory()
-    made = pictures(args.pictures)
+    files = sources(args.pictures)
+    pictures = degraded(files)
     print("| encoder | ms per picture | kB |\n|---|---|---|")
     for name, encode in encoders().items():
-        rounds = []
-        for _ in range(3):
-            start = time.thread_time()
-            files = [encode(pixels) for pixels in made]
-            rounds.append(time.thread_time() - start)
-        for pixels, data in zip(made, files, strict=True):
-            if not np.array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), pixels):
+        ms, encoded = timed(encode, pictures)
+        for pixels, data in zip(pictures, encoded, strict=True):
+            if not np.array_equal(with_pillow(data), pixels):
                 raise RuntimeError(f"{name} changed pixels")
-        size = sum(map(len, files)) / len(made) / 1024
-        print(f"| {name} | {1e3 * min(rounds) / len(made):.1f} | {size:.0f} |", flush=True)
+        print(
+            f"| {name} | {ms:.1f} | {sum(map(len, encoded)) / len(files) / 1024:.0f} |", flush=True
+        )
+    print("\n| decoder of JPEG | ms per picture | grey levels from Pillow at most |\n|---|---|---|")
+    wanted = [with_pillow(data).astype(int) for data in files]
+    for name, decode in decoders().items():
+        ms, decoded = timed(decode, files)
+        gap = max(np.abs(a - b).max() for a, b in zip(decoded, wanted, strict=True))
+        print(f"| {name} | {ms:.2f} | {gap} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
     python benchmarks/synth.py                    # rate, share of the ceiling, where the time goes
     python benchmarks/synth.py --memory           # peak memory at 500 and at 5000 pictures
+    python benchmarks/synth.py --shapes 40        # as many shapes of as many pixels, mixed
     python benchmarks/synth.py --device cuda --workers 16 --pictures 2000
 
 The sources are random square crops of the example photographs, written as JPEG to a temporary
@@ -51,8 +52,11 @@ TARGET_RATIO, TARGET_GROWTH = 0.70, 0.10
 DISTINCT = 200  # sources beyond these are links to them: the run reads and decodes them all
 
 
-def make_sources(folder: Path, count: int, side: int) -> None:
-    """Random square crops of the photographs, every other one mirrored, as JPEG."""
+def make_sources(folder: Path, count: int, side: int, shapes: int = 1) -> None:
+    """Random crops of the photographs, every other one mirrored, as JPEG: square, or in turns of
+    as many shapes from 3:4 to 4:3, all with the pixels of the square.
+    """
+    aspects = np.geomspace(0.75, 4 / 3, shapes) if shapes > 1 else np.ones(1)
     rng, photos = np.random.default_rng(0), []
     for path in sorted(PHOTOS.glob("*.jpg")):
         with Image.open(path) as image:
@@ -67,7 +71,9 @@ def make_sources(folder: Path, count: int, side: int) -> None:
         length = int(min(photo.size) * rng.uniform(0.6, 1.0))
         left, top = (int(rng.integers(0, n - length + 1)) for n in photo.size)
         crop = photo.crop((left, top, left + length, top + length))
-        crop = crop.resize((side, side), Image.Resampling.LANCZOS)
+        stretch = float(np.sqrt(aspects[i % shapes]))
+        size = (round(side * stretch), round(side / stretch))
+        crop = crop.resize(size, Image.Resampling.LANCZOS)
         if rng.random() < 0.5:
             crop = ImageOps.mirror(crop)
         crop.save(path, quality=92)
@@ -315,6 +321,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--pictures", type=int, default=200)
     parser.add_argument("--side", type=int, default=512)
+    parser.add_argument("--shapes", type=int, default=1, help="different ones, of equal area")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--recipe", default="robust-r1", help="preset name or .yaml file")
     parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
@@ -330,13 +337,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=args.scratch) as folder:
         scratch = Path(folder)
         result: dict[str, Any] = {"recipe": chosen.name, "operators": ops.names()}
-        result |= {k: getattr(args, k) for k in ("device", "workers", "pictures", "side")}
+        result |= {k: getattr(args, k) for k in ("device", "workers", "pictures", "side", "shapes")}
         if args.memory:
             result["memory"] = memory(args, scratch)
         else:
-            make_sources(scratch / "src", args.pictures, args.side)
+            make_sources(scratch / "src", args.pictures, args.side, args.shapes)
             print(
-                f"{args.pictures} JPEG sources of {args.side}x{args.side}, recipe {chosen.name}, "
+                f"{args.pictures} JPEG sources of {args.side}x{args.side} pixels in {args.shapes} "
+                f"shapes, recipe {chosen.name}, "
                 f"{args.workers} workers, device {args.device}, medians of {args.repeat}."
             )
             result["rates"] = compare(args, chosen, scratch / "src", scratch)
