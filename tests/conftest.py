@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,6 +13,10 @@ from hypothesis import settings
 from PIL import Image
 
 from annotate.testing.faultserver import FaultServer, serving
+
+if TYPE_CHECKING:
+    from tests.s3_help import Store
+    from tests.shell_help import Shell
 
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 
@@ -50,3 +55,26 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with serving() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def store_server() -> Iterator[Store]:
+    from tests.s3_help import store  # moto and boto3 take seconds to load
+
+    with store() as running:
+        yield running
+
+
+@pytest.fixture
+def s3(store_server: Store) -> Iterator[Store]:
+    """An S3 server with an empty bucket and a line that holds."""
+    store_server.empty()
+    yield store_server
+    store_server.line.mend()
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    from tests.shell_help import Shell
+
+    return Shell(monkeypatch, capsys)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,8 @@ from degrade.runs import LOCK
 from degrade.sources import scan
 from degrade.verify import Verifier
 from tests.run_help import ROBUST, command, pictures, synth, tree
-from tests.s3_help import Store, store
+from tests.s3_help import Store
 from tests.storage_help import remote, run_command, upload, without_source
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Store]:
-    with store() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -35,16 +28,6 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 16 sources, so that few pictures make several."""
     for fmt in workload.SHARD_SOURCES:
         monkeypatch.setitem(workload.SHARD_SOURCES, fmt, 16)
-
-
-@pytest.fixture
-def s3(server: Store) -> Iterator[Store]:
-    """The server with an empty bucket and a line that holds."""
-    server.line.mend()
-    for key in server.keys(""):
-        server.client.delete_object(Bucket="bucket", Key=key)
-    yield server
-    server.line.mend()
 
 
 @pytest.mark.parametrize("fmt", ["folder", "parquet"])

@@ -19,31 +19,12 @@ from annotate import annotator
 from annotate.testing.faultserver import FaultServer, serving
 from degrade import console, leases, storage
 from degrade.runs import LOCK
-from tests.s3_help import Store, store
+from tests.s3_help import Store
 from tests.shell_help import Shell, without
 from tests.test_annotate import KEY, Model, made
 from tests.test_cli_manners import ALL
 from tests.test_run import tree
 from trainer.evaluation.records import SUMMARY
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Store]:
-    with store() as running:
-        yield running
-
-
-@pytest.fixture
-def s3(server: Store) -> Iterator[Store]:
-    """The server with an empty bucket and a line that holds."""
-    server.empty()
-    yield server
-    server.line.mend()
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(monkeypatch, capsys)
 
 
 def chains(files: dict[str, bytes]) -> dict[str, Any]:

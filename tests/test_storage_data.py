@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from builders.sources import Item, read_spec
 from degrade.errors import UserError
 from tests.dataset_help import small_dataset
 from tests.evaluation_help import benchmark, write_answers
-from tests.s3_help import Store, store
+from tests.s3_help import Store
 from tests.shell_help import Shell, without
 from tests.test_annotate import made
 from tests.test_run import pictures, tree
@@ -26,26 +25,6 @@ from tests.trainer_help import cached_in, tiny
 from trainer import data as training
 from trainer.evaluation.items import Benchmark
 from trainer.evaluation.records import SUMMARY
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Store]:
-    with store() as running:
-        yield running
-
-
-@pytest.fixture
-def s3(server: Store) -> Iterator[Store]:
-    """The server with an empty bucket and a line that holds."""
-    server.empty()
-    yield server
-    server.line.mend()
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(monkeypatch, capsys)
-
 
 # ------------------------------------------------------------ what reads data sets and benchmarks
 

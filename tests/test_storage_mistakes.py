@@ -6,7 +6,6 @@ import errno
 import os
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +14,10 @@ import pytest
 from degrade import places, shards, storage
 from degrade.errors import StoppedError, UserError
 from tests.run_help import pictures, synth, tree
-from tests.s3_help import Store, store
+from tests.s3_help import Store
 from tests.shell_help import Shell
 from tests.storage_help import remote, without_source
 from tests.test_annotate import made
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Store]:
-    with store() as running:
-        yield running
-
-
-@pytest.fixture
-def s3(server: Store) -> Iterator[Store]:
-    """The server with an empty bucket and a line that holds."""
-    server.empty()
-    yield server
-    server.line.mend()
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(monkeypatch, capsys)
 
 
 def test_a_store_in_capital_letters_is_the_same(tmp_path: Path, s3: Store) -> None:
