@@ -3,6 +3,7 @@
     python benchmarks/proof.py OUT                      # everything: three seeds, all arms
     python benchmarks/proof.py OUT --scale 0.02 --seeds 1     # a slice, to see it run
     python benchmarks/proof.py OUT --table              # the table of what is there
+    python benchmarks/proof.py PLACES --task place      # answers that follow from two things seen
 
 The same command goes on with what is unfinished. Every arm of a seed starts from one model that was
 trained on clean pictures, asked for answers and then for chains too, and gets equally many
@@ -321,9 +322,9 @@ def _start(folder: Path, seed: int, clean: Sequence[Item], damaged: Sequence[Ite
 # ------------------------------------------------------------------------------------ command
 
 
-def _same_plan(out: Path, plan: Plan) -> None:
+def _same_plan(out: Path, plan: Plan, task: str = "facts") -> None:
     """Hold a folder to one plan: the same command goes on, another would mix up its results."""
-    path, known = out / "plan.json", asdict(plan)
+    path, known = out / "plan.json", asdict(plan) | ({} if task == "facts" else {"task": task})
     if path.exists() and read_json(path) != known:
         raise UserError(f"{out} was made with {read_json(path)}, not {known}: give another folder.")
     out.mkdir(parents=True, exist_ok=True)
@@ -337,6 +338,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="of steps, rows and tests")
     parser.add_argument("--arm", action="append", choices=list(ARMS), help="only these")
     parser.add_argument("--seed", type=int, help="only this one, to run seeds beside each other")
+    parser.add_argument("--task", choices=world.TASKS, default="facts", help="what is asked")
     parser.add_argument("--table", action="store_true", help="only print what is there")
     given = parser.parse_args()
     if not given.table:
@@ -344,11 +346,11 @@ def main() -> None:
         torch.set_num_threads(1)
         hf.quiet()
         plan = Plan.scaled(given.scale)
-        _same_plan(given.out, plan)
+        _same_plan(given.out, plan, given.task)
         worlds = (
-            world.training(plan.rows, damaged=False),
-            world.training(plan.rows, damaged=True),
-            world.tests(plan.tests),
+            world.training(plan.rows, damaged=False, task=given.task),
+            world.training(plan.rows, damaged=True, task=given.task),
+            world.cells(plan.tests, given.task),
         )
         for seed in range(given.seeds) if given.seed is None else [given.seed]:
             print(f"seed {seed}", flush=True)

@@ -3,6 +3,10 @@
 A question is about the color of the shape, its form or the color of the frame, with the options in
 random order; the answer is the text of an option. Chains state one to three true things, more of
 them the stronger the damage, the one asked for last.
+
+In the task ``place`` 40 % of the questions in training, and all in the test, want a conclusion:
+where the shape belongs follows from its color and form, of which neither tells anything alone.
+Their chains state both.
 """
 
 from __future__ import annotations
@@ -32,6 +36,11 @@ QUESTIONS = {
     "form": "What form has the shape?",
     "frame": "What color is the frame?",
 }
+PLACES = ("north", "east", "south", "west")
+PLACE, PLACE_SHARE = "place", 0.4
+TASKS = ("facts", PLACE)
+TESTS_FROM = 10**6
+"""Numbers of the scenes of the test."""
 STATED = {"color": "The shape looks {}.", "form": "It is a {}.", "frame": "The frame seems {}."}
 
 SEEN = ("lens_blur", "gaussian_noise", "jpeg_compression", "dark_illumination")
@@ -71,6 +80,8 @@ class Item:
         count = 1 + round(2 * min(1.0, self.damage))
         others = [name for name in ASKED if name != self.asked]
         order = [*others[: count - 1], self.asked]
+        if self.asked == PLACE:
+            order = ["color", "form"]
         hidden = ("Little", "Something", "Much")[count - 1]
         return Chain(
             types=Chain.types_of(self.applied),
@@ -81,7 +92,7 @@ class Item:
         )
 
 
-def scene(number: int) -> tuple[Pixels, dict[str, str], str, Question]:
+def scene(number: int, task: str = "facts") -> tuple[Pixels, dict[str, str], str, Question]:
     """A clean picture, what is true of it, what is asked, and the question: all from the number."""
     rng = np.random.default_rng((20, number))
     facts = {name: str(rng.choice(options)) for name, options in ASKED.items()}
@@ -98,6 +109,17 @@ def scene(number: int) -> tuple[Pixels, dict[str, str], str, Question]:
     question = Question(
         question=QUESTIONS[asked], choices=choices, answer=facts[asked], answer_as="text"
     )
+    if task == PLACE and (number >= TESTS_FROM or rng.random() < PLACE_SHARE):
+        steps = list(COLORS).index(facts["color"]) + FORMS.index(facts["form"])
+        facts[PLACE] = PLACES[steps % len(PLACES)]
+        choices = tuple(str(c) for c in rng.permutation(PLACES))
+        question = Question(
+            question="Where does the shape belong?",
+            choices=choices,
+            answer=facts[PLACE],
+            answer_as="text",
+        )
+        asked = PLACE
     return picture, facts, asked, question
 
 
@@ -114,12 +136,14 @@ def _shape(picture: Pixels, form: str, x: int, y: int, r: int, color: Sequence[i
         cv2.line(picture, (x, y - r), (x, y + r), color, max(4, r // 2))
 
 
-def degraded(numbers: Sequence[int], plans: Sequence[tuple[str, float] | None]) -> list[Item]:
+def degraded(
+    numbers: Sequence[int], plans: Sequence[tuple[str, float] | None], task: str = "facts"
+) -> list[Item]:
     """Scenes with one operator each, or none."""
     items: list[Item] = []
     for start in range(0, len(numbers), 64):
         part, chosen = numbers[start : start + 64], plans[start : start + 64]
-        scenes = [scene(n) for n in part]
+        scenes = [scene(n, task) for n in part]
         records = [
             (ops.get(plan[0]).sample(plan[1], f"proof/{n}", short_side=SIDE),) if plan else ()
             for n, plan in zip(part, chosen, strict=True)
@@ -136,7 +160,7 @@ def degraded(numbers: Sequence[int], plans: Sequence[tuple[str, float] | None]) 
     return items
 
 
-def training(count: int, damaged: bool) -> list[Item]:
+def training(count: int, damaged: bool, task: str = "facts") -> list[Item]:
     """Scenes to train on: the same ones, clean or degraded by the seen operators."""
     rng = np.random.default_rng(7)
     plans: list[tuple[str, float] | None] = []
@@ -144,15 +168,15 @@ def training(count: int, damaged: bool) -> list[Item]:
         name, intensity = str(rng.choice(SEEN)), float(rng.integers(5, 101)) / 100
         clean = bool(rng.random() < CLEAN_SHARE)
         plans.append(None if clean or not damaged else (name, intensity))
-    return degraded(range(count), plans)
+    return degraded(range(count), plans, task)
 
 
-def tests(count: int) -> dict[str, list[Item]]:
+def cells(count: int, task: str = "facts") -> dict[str, list[Item]]:
     """Cells of the test, ``clean``, ``seen 25 %`` ...: the same new scenes in all of them."""
-    numbers = range(10**6, 10**6 + count)
-    cells = {"clean": degraded(numbers, [None] * count)}
+    numbers = range(TESTS_FROM, TESTS_FROM + count)
+    made = {"clean": degraded(numbers, [None] * count, task)}
     for name, operators in (("seen", SEEN), ("unseen", UNSEEN)):
         for level in LEVELS:
             plans = [(operators[i % len(operators)], level) for i in range(count)]
-            cells[f"{name} {level:.0%}"] = degraded(numbers, plans)
-    return cells
+            made[f"{name} {level:.0%}"] = degraded(numbers, plans, task)
+    return made

@@ -18,8 +18,9 @@ from degrade.schema import tokens
 from trainer.rewards import answer_reward, degradation_reward, format_reward, length_reward
 
 
-def test_every_cell_asks_the_same_about_the_same_scenes_in_other_states() -> None:
-    cells = world.tests(12)
+@pytest.mark.parametrize("task", world.TASKS)
+def test_every_cell_asks_the_same_about_the_same_scenes_in_other_states(task: str) -> None:
+    cells = world.cells(12, task)
     clean = cells["clean"]
     assert len(cells) == 7
     for name, items in cells.items():
@@ -33,15 +34,31 @@ def test_every_cell_asks_the_same_about_the_same_scenes_in_other_states() -> Non
     assert set(world.SEEN).isdisjoint(world.UNSEEN)
 
 
-def test_training_uses_the_same_scenes_clean_and_degraded_and_none_of_the_tests() -> None:
-    clean, damaged = (world.training(40, damaged=d) for d in (False, True))
+@pytest.mark.parametrize("task", world.TASKS)
+def test_training_uses_the_same_scenes_clean_and_degraded_and_none_of_the_tests(task: str) -> None:
+    clean, damaged = (world.training(40, damaged=d, task=task) for d in (False, True))
     assert [i.question for i in clean] == [i.question for i in damaged]
     assert not any(i.applied for i in clean)
     used = {i.applied[0].operator for i in damaged if i.applied}
     assert used <= set(world.SEEN)
     assert 0 < sum(not i.applied for i in damaged) < 20
-    tested = [i.picture.tobytes() for i in world.tests(8)["clean"]]
+    tested = [i.picture.tobytes() for i in world.cells(8)["clean"]]
     assert not set(tested) & {i.picture.tobytes() for i in clean}
+
+
+def test_where_a_shape_belongs_is_told_by_color_and_form_together_and_by_neither_alone() -> None:
+    asked = [i for i in world.training(400, damaged=False, task="place") if i.asked == world.PLACE]
+    assert 100 < len(asked) < 220
+    assert all(i.asked == world.PLACE for i in world.cells(5, "place")["clean"])
+    known: dict[tuple[str, ...], set[str]] = {}
+    for item in asked:
+        color, form = item.facts["color"], item.facts["form"]
+        for key in ((color,), (form,), (color, form)):
+            known.setdefault(key, set()).add(item.question.answer)
+        assert item.chain.reasoning == f"The shape looks {color}. It is a {form}."
+        assert item.chain.answer in item.chain.conclusion
+    for key, places in known.items():
+        assert len(places) == (1 if len(key) == 2 else 4), key
 
 
 def test_the_chains_taught_earn_every_reward_and_grow_with_damage() -> None:
