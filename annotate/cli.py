@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -36,7 +35,8 @@ from degrade.console import (
     say,
 )
 from degrade.errors import UserError
-from degrade.storage import PATIENCE, Place, place
+from degrade.places import beside
+from degrade.storage import PATIENCE, Place, Remote, place
 
 MODEL = "Model (--writer llm)"
 
@@ -174,12 +174,10 @@ def annotate(
 
 
 def _beside(run: Place) -> Place:
-    name = f"{run.resolve().name}-chains"
-    if isinstance(run, Path):
-        return run.with_name(name)
-    if not run.parent.path.strip("/"):
-        raise UserError(f"{run} is a whole bucket: say where to write, such as {run / name}.")
-    return run.with_name(name)
+    if isinstance(run, Remote) and not run.parent.path.strip("/"):
+        there = run / f"{run.name}-chains"
+        raise UserError(f"{run} is a whole bucket: say where to write, such as {there}.")
+    return beside(run, "-chains")
 
 
 class Chains:

@@ -9,6 +9,7 @@ import typer
 
 from degrade.console import print_json, say
 from degrade.errors import StoppedError
+from degrade.places import beside
 from degrade.storage import Place
 
 RUN = "Runs and data sets"
@@ -45,8 +46,8 @@ def report(
     from degrade.runs import write_atomic
 
     page, counts = made(folder, samples, source)
-    name = f"{folder.resolve().name}-report.html"
-    path = to or (_beside(folder) / name if isinstance(folder, Path) else Path(name))
+    usual = beside(folder, "-report.html")
+    path = to or (usual if isinstance(usual, Path) else Path(usual.name))
     if path.suffix.lower() not in {".html", ".htm"}:
         path = path / "report.html"
     data = page.encode("utf-8", "backslashreplace")
@@ -62,8 +63,3 @@ def report(
             f"Open {path}: {counts['rows']:,} pictures, {counts['samples']} of them shown, "
             f"{len(data) / 1e6:.1f} MB."
         )
-
-
-def _beside(folder: Path) -> Path:
-    """The folder that holds it, also where it is given as ``.`` or ``..``."""
-    return (folder if folder.name not in {"", ".."} else folder.resolve()).parent

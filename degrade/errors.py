@@ -14,6 +14,19 @@ class StoppedError(Exception):
     """A run cannot go on for a reason outside of it (a full disk); what is written stays."""
 
 
+def stopped(error: OSError, about: str) -> StoppedError:
+    """The error for what this machine refuses while a job writes: a full disk, a folder's rights.
+
+    Args:
+        error: What it said.
+        about: The file or folder, for people.
+    """
+    return StoppedError(
+        f"Stopped: {error.strerror or error} ({about}). Nothing already written is lost; mend that "
+        "and give the same command to go on."
+    )
+
+
 class HaltedError(Exception):
     """A job was interrupted at a place from which the same command goes on.
 

@@ -29,6 +29,12 @@ def writable(out: Place) -> Place:
     return out
 
 
+def beside(folder: Place, ending: str) -> Place:
+    """A place beside a folder, called as it with an ending; also where that is ``.`` or ``..``."""
+    named = folder.resolve() if folder.name in {"", ".."} else folder
+    return named.parent / (folder.resolve().name + ending)
+
+
 def threads_between(cores: int, *places: Place) -> int:
     """Threads for so many cores, where a job reads and writes these places."""
     return cores * (_WAITING if any(isinstance(one, Remote) for one in places) else 1)

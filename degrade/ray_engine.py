@@ -22,7 +22,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from degrade.errors import StoppedError, UserError
+from degrade.errors import StoppedError, UserError, stopped
 from degrade.executor import Stop, local, threads_for
 from degrade.storage import Remote
 from degrade.threads import host_threads
@@ -226,10 +226,7 @@ def _hushed() -> Iterator[None]:
 
 
 def _told(task: Task, error: OSError) -> str:
-    return (
-        f"Stopped: {error.strerror or error} ({task.run.out}, on {socket.gethostname()}). Nothing "
-        "already written is lost; mend that and give the same command to go on."
-    )
+    return str(stopped(error, f"{task.run.out}, on {socket.gethostname()}"))
 
 
 def _ray() -> Any:

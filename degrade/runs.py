@@ -21,7 +21,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from degrade.errors import StoppedError, UserError
+from degrade.errors import UserError, stopped
 from degrade.leases import check, held
 from degrade.schema import Record
 from degrade.storage import Place, concerned, publish, scratch
@@ -141,10 +141,7 @@ class Run(Generic[S]):
                         for folder in created:
                             folder.rmdir()
         except OSError as error:
-            raise StoppedError(
-                f"Stopped: {error.strerror or error} ({concerned(error, self.out)}). Nothing "
-                "already written is lost; mend that and give the same command to go on."
-            ) from error
+            raise stopped(error, concerned(error, self.out)) from error
 
     def _open(self, overwrite: bool, resume: bool) -> bool:
         if overwrite and resume:

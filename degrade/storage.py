@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from degrade.errors import StoppedError, UserError
+from degrade.errors import StoppedError, UserError, stopped
 from degrade.urls import local, protocol_of
 
 T = TypeVar("T")
@@ -183,10 +183,7 @@ class Remote:
         except OSError as error:
             if error.errno not in _NO_ROOM:
                 raise
-            raise StoppedError(
-                f"Stopped: {error.strerror or error} ({concerned(error, self)}). Nothing already "
-                "written is lost; mend that and give the same command to go on."
-            ) from error
+            raise stopped(error, concerned(error, self)) from error
 
     def open(self, mode: str = "r", encoding: str | None = None) -> Any:
         """Read it as a stream, of a local copy: so that no connection breaks in the middle.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from degrade import storage, workload
+from degrade import places, storage, workload
 from degrade.errors import UserError
 from degrade.runs import WORK
 from tests.hubserver import TOKEN, hub
@@ -74,3 +74,17 @@ def test_another_store_of_fsspec_works_as_well(tmp_path: Path) -> None:
     found = {p[len("/folder/out/") :]: memory.cat_file(p) for p in memory.find("/folder/out")}
     assert found == tree(tmp_path / "out")
     assert not memory.exists(f"/folder/out/{WORK}")
+
+
+def test_what_lies_beside_a_folder_is_called_as_it_however_the_folder_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run" / "inside").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert places.beside(Path("run"), "-chains") == Path("run-chains")
+    monkeypatch.chdir("run")
+    assert places.beside(Path(), "-chains") == tmp_path / "run-chains"
+    monkeypatch.chdir("inside")
+    assert places.beside(Path(".."), "-chains") == tmp_path / "run-chains"
+    store = storage.place("memory://bucket/run")
+    assert str(places.beside(store, "-chains")) == "memory://bucket/run-chains"
