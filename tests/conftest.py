@@ -49,9 +49,14 @@ API_KEY = "sk-test-0123456789abcdef"
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
-    """A server of models that fails as told, and a key for it in the environment."""
+def api_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key for endpoints in the environment."""
     monkeypatch.setenv("OPENAI_API_KEY", API_KEY)
+
+
+@pytest.fixture
+def server(api_key: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    """A server of models that fails as told, and a key for it in the environment."""
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with serving() as running:
         yield running
@@ -78,3 +83,30 @@ def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     from tests.shell_help import Shell
 
     return Shell(monkeypatch, capsys)
+
+
+@pytest.fixture
+def knowing(api_key: None) -> Iterator[FaultServer]:
+    """A model that knows the right letter."""
+    from tests.evaluation_help import right_letter
+
+    with serving(FaultServer(right_letter)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def training_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of data sets of a test file's own, and no way to the Hub."""
+    from tests.trainer_help import cached_in
+
+    with cached_in(tmp_path_factory.mktemp("cache")), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HUB_OFFLINE", "1")
+        yield
+
+
+@pytest.fixture(scope="module")
+def rows(training_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set to train on, each chain a few words long."""
+    from tests.trainer_help import short_dataset
+
+    return short_dataset(tmp_path_factory.mktemp("rows") / "data")

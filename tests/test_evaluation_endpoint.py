@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +31,12 @@ from trainer.evaluation.endpoint import sendable
 from trainer.evaluation.items import Benchmark
 from trainer.evaluation.records import SCORES, SUMMARY, read_answers, read_judged
 
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
+pytestmark = pytest.mark.usefixtures("api_key")
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return benchmark(tmp_path_factory.mktemp("bench"), items=4)
-
-
-@pytest.fixture
-def knowing() -> Iterator[FaultServer]:
-    with serving(FaultServer(right_letter)) as server:
-        yield server
 
 
 def scores(out: Path, control: str = "none") -> Any:

@@ -32,21 +32,12 @@ from trainer.evaluation.plan import Ask
 from trainer.evaluation.records import SCORES, SUMMARY, Said
 from trainer.evaluation.runner import Evaluation
 
-
-@pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
+pytestmark = pytest.mark.usefixtures("api_key")
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return benchmark(tmp_path_factory.mktemp("bench"), items=4)
-
-
-@pytest.fixture
-def knowing() -> Iterator[FaultServer]:
-    with serving(FaultServer(right_letter)) as server:
-        yield server
 
 
 def test_after_a_kill_the_same_command_goes_on_and_asks_nothing_twice(

@@ -25,9 +25,7 @@ from trainer.evaluation.runner import Evaluation
 CAPTIONS = ("A red door.", "A house with a red door.")
 
 
-@pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
+pytestmark = pytest.mark.usefixtures("api_key")
 
 
 @pytest.fixture

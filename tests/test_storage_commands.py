@@ -107,14 +107,18 @@ def test_one_process_annotates_at_a_time(
     assert s3.keys("chains/") == []
 
 
+def uploaded(tmp_path: Path, s3: Store, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of five shards, annotated here, and on the store with its source."""
+    monkeypatch.setattr(annotator, "SHARD_ROWS", 8)
+    shell.done("annotate", made(tmp_path, 40))
+    for folder in ("run", "src"):
+        s3.upload(tmp_path / folder, folder)
+
+
 def test_a_connection_that_breaks_for_a_moment_is_ridden_out(
     tmp_path: Path, s3: Store, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annotator, "SHARD_ROWS", 8)
-    run = made(tmp_path, 40)
-    shell.done("annotate", run)
-    for folder in ("run", "src"):
-        s3.upload(tmp_path / folder, folder)
+    uploaded(tmp_path, s3, shell, monkeypatch)
     there = ("annotate", "s3://bucket/run", "--source", "s3://bucket/src")
     before, broken = s3.line.passed, s3.line.broken
     shell.done(*there, "s3://bucket/whole")
@@ -129,11 +133,7 @@ def test_a_connection_that_breaks_for_a_moment_is_ridden_out(
 def test_a_connection_that_stays_broken_stops_and_the_same_command_goes_on(
     tmp_path: Path, s3: Store, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annotator, "SHARD_ROWS", 8)
-    run = made(tmp_path, 40)
-    shell.done("annotate", run)
-    for folder in ("run", "src"):
-        s3.upload(tmp_path / folder, folder)
+    uploaded(tmp_path, s3, shell, monkeypatch)
     there = ("annotate", "s3://bucket/run", "--source", "s3://bucket/src", "--patience", "0.5")
     before = s3.line.passed
     shell.done(*there, "s3://bucket/whole")

@@ -24,7 +24,7 @@ from degrade.errors import UserError
 from degrade.schema import Chain, Degradation
 from tests.dataset_help import WORDS, picture, small_dataset
 from tests.hubserver import TOKEN, hub
-from tests.trainer_help import cached_in, short_dataset
+from tests.trainer_help import short_dataset
 from trainer import tiny
 from trainer.checkpoints import is_complete
 from trainer.cli import ask, train
@@ -41,11 +41,7 @@ def run(*arguments: str) -> Result:
     return result
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with cached_in(tmp_path_factory.mktemp("cache")), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        yield
+pytestmark = pytest.mark.usefixtures("training_cache")
 
 
 @pytest.fixture(scope="module")

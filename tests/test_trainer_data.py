@@ -13,14 +13,10 @@ from degrade import images
 from degrade.errors import UserError
 from degrade.schema import Chain
 from tests.dataset_help import small_dataset
-from tests.trainer_help import cached_in, entries_of, rewritten, row_with, table, tiny
+from tests.trainer_help import entries_of, rewritten, row_with, table, tiny
 from trainer import data
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with cached_in(tmp_path_factory.mktemp("cache")):
-        yield
+pytestmark = pytest.mark.usefixtures("training_cache")
 
 
 @pytest.fixture(scope="module")

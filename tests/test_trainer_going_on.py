@@ -7,28 +7,17 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from degrade.errors import StoppedError
-from tests.trainer_help import cached_in, log, same, short_dataset, tiny, weights
+from tests.trainer_help import log, same, tiny, weights
 from trainer import checkpoints, sft
 from trainer.callbacks import Log
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with cached_in(tmp_path_factory.mktemp("cache")), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        yield
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return short_dataset(tmp_path_factory.mktemp("rows") / "data")
+pytestmark = pytest.mark.usefixtures("training_cache")
 
 
 KILLED = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import accelerate
 import pytest
 
 from degrade.errors import UserError
-from tests.trainer_help import cached_in, short_dataset, tiny
+from tests.trainer_help import tiny
 from trainer import hf, models, rl, sft
 from trainer.config import Vllm
 from trainer.owned import OWNED
@@ -22,16 +21,7 @@ from trainer.tiny import build
 SHORT: dict[str, Any] = {"sft__use": "", "rl__use": "", "rl__start": "model"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with cached_in(tmp_path_factory.mktemp("cache")), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        yield
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return short_dataset(tmp_path_factory.mktemp("rows") / "data")
+pytestmark = pytest.mark.usefixtures("training_cache")
 
 
 def test_refused_rows_stop_training_before_it_starts_and_can_be_dropped(

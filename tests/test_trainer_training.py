@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from transformers import TrainingArguments
 
 from degrade.errors import StoppedError, UserError
 from degrade.schema import Chain
-from tests.trainer_help import cached_in, log, same, short_dataset, tiny, weights
+from tests.trainer_help import log, same, tiny, weights
 from trainer import answers, data, models, rl, sft, stage
 from trainer.callbacks import Log
 from trainer.config import Config
@@ -29,16 +28,7 @@ SHORT: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with cached_in(tmp_path_factory.mktemp("cache")), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        yield
-
-
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return short_dataset(tmp_path_factory.mktemp("rows") / "data")
+pytestmark = pytest.mark.usefixtures("training_cache")
 
 
 @pytest.fixture(scope="module")
